@@ -1,0 +1,10 @@
+//! The pure heart of Tidegate: what an API definition is, what is wrong with one, what connectors offer and
+//! which qualities of service fit together. No I/O, no async, no clock: values in, values out.
+
+pub mod api;
+pub mod deployment;
+pub mod digest;
+pub mod limits;
+pub mod plan;
+pub mod token;
+pub mod violation;

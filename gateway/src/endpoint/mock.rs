@@ -1,0 +1,8 @@
+//! Endpoint `mock`.
+use super::{Endpoint, FactoryError, Settings, Shared};
+use std::sync::Arc;
+
+/// Builds the endpoint.
+pub fn build(_name: &str, _settings: &Settings, _shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError> {
+    Err(FactoryError { path: String::new(), message: "not built yet".into() })
+}

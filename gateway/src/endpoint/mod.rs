@@ -1,0 +1,88 @@
+//! The broker side: one trait, one visible list of factories.
+
+use crate::failure::Failure;
+use crate::message::{Message, MessageStream};
+use async_trait::async_trait;
+use definition::api::{Qos, Settings};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod kafka;
+pub mod mock;
+
+/// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
+///
+/// Dropping the endpoint releases what it holds. Streams that are still open keep what they need until they end.
+#[async_trait]
+pub trait Endpoint: Send + Sync {
+    /// Opens the source for one client. Dropping the stream closes the client's part of it.
+    ///
+    /// A broker that cannot be reached is an `Err` *item* for endpoints that connect lazily (Kafka, mock) and an
+    /// `Err` result for those that connect first. An endpoint whose consumer is disabled yields an empty stream.
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<MessageStream, Failure>;
+
+    /// Sends one message; returns after the broker confirmed it. A disabled producer succeeds without sending.
+    async fn publish(&self, context: &PublishContext, message: Message) -> Result<(), Failure>;
+
+    /// Asks the broker whether it answers.
+    async fn probe(&self) -> Result<(), Failure>;
+}
+
+/// What an endpoint must know about the client that reads.
+#[derive(Debug, Clone)]
+pub struct SubscribeRequest {
+    pub qos: Qos,
+    /// Consumer group, queue or session is derived from it (QoS auto and above).
+    pub client_identifier: Arc<str>,
+    /// `cursor` of http-get, `Last-Event-ID` of SSE; only ever present at at-most-once and at-least-once.
+    pub recovery: Option<String>,
+    /// The client takes at most this many messages.
+    pub limit: Option<usize>,
+    /// The client waits at most this long.
+    pub limit_duration: Option<Duration>,
+    /// Context attributes, without the `gravitee.attribute.` prefix.
+    pub attributes: Attributes,
+}
+
+/// What an endpoint must know about the client that writes.
+#[derive(Debug, Clone)]
+pub struct PublishContext {
+    /// Level of the entrypoint that the message came through; decides the producer (DESIGN 9).
+    pub qos: Qos,
+    pub client_identifier: Arc<str>,
+    pub attributes: Attributes,
+}
+
+/// Context attributes of an exchange.
+pub type Attributes = Arc<HashMap<String, Value>>;
+
+/// Builds an endpoint from its effective settings. `name` is `<api id>/<group>/<endpoint>`, for logs and metrics.
+pub type Factory =
+    fn(name: &str, settings: &Settings, shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError>;
+
+/// Settings that the connector cannot run with: the API is rejected, its old version keeps serving.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct FactoryError {
+    /// Place below the endpoint's settings.
+    pub path: String,
+    pub message: String,
+}
+
+/// What endpoints of one gateway share.
+#[derive(Clone, Default)]
+pub struct Shared {
+    /// Producers and shared fetches by effective configuration.
+    pub kafka: Arc<kafka::Clients>,
+}
+
+/// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.
+pub static FACTORIES: &[(&str, Factory)] =
+    &[("kafka", kafka::build), ("kafka-advanced", kafka::build), ("mock", mock::build)];
+
+/// The factory of a connector id.
+pub fn factory(connector: &str) -> Option<Factory> {
+    FACTORIES.iter().find(|(id, _)| *id == connector).map(|(_, factory)| *factory)
+}
