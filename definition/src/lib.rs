@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod deployment;
+pub mod dialect;
 pub mod digest;
 pub mod limits;
 pub mod plan;

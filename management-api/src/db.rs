@@ -1,0 +1,124 @@
+//! The store's two engines behind one style: the same SQL text runs on Postgres and on SQLite.
+//!
+//! A query is written once inside `on!`, which expands it for either engine; `store.rs` files hold the queries.
+//! Numbered parameters (`$1`), uuids, `Json<T>` and timestamps are bound as such on both.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Connections per management node.
+const POOL_MAX_CONNECTIONS: u32 = 10;
+/// Wait for a free connection or for SQLite's write lock.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A pool of either engine.
+#[derive(Debug, Clone)]
+pub enum Db {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
+/// A write transaction of either engine. Rolled back when dropped.
+pub enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+/// Runs one expression on either engine. `$executor` is bound to the pool, or to `&mut connection` of a transaction.
+macro_rules! on {
+    (db $db:expr, $executor:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Postgres($executor) => $body,
+            $crate::db::Db::Sqlite($executor) => $body,
+        }
+    };
+    (tx $tx:expr, $executor:ident => $body:expr) => {
+        match $tx {
+            $crate::db::Tx::Postgres(transaction) => {
+                let $executor = &mut **transaction;
+                $body
+            }
+            $crate::db::Tx::Sqlite(transaction) => {
+                let $executor = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on;
+
+impl Db {
+    /// Connects by URL (`postgres://…` or `sqlite://…`) and brings the schema up to date.
+    pub async fn connect(url: &str) -> anyhow::Result<Db> {
+        let db = if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)?
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(ACQUIRE_TIMEOUT)
+                .journal_mode(SqliteJournalMode::Wal)
+                // FULL: an answered write survives a power cut, as on Postgres.
+                .synchronous(SqliteSynchronous::Full);
+            let pool = SqlitePoolOptions::new()
+                .max_connections(POOL_MAX_CONNECTIONS)
+                .acquire_timeout(ACQUIRE_TIMEOUT);
+            Db::Sqlite(pool.connect_with(options).await?)
+        } else {
+            let options = PgConnectOptions::from_str(url)?;
+            let pool =
+                PgPoolOptions::new().max_connections(POOL_MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+            Db::Postgres(pool.connect_with(options).await?)
+        };
+        match &db {
+            Db::Postgres(pool) => migrator(POSTGRES_MIGRATIONS).run(pool).await?,
+            Db::Sqlite(pool) => migrator(SQLITE_MIGRATIONS).run(pool).await?,
+        }
+        Ok(db)
+    }
+
+    /// Begins a write transaction. SQLite takes its write lock at once, so that a transaction that read first can
+    /// never fail to upgrade.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        Ok(match self {
+            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Db::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+        })
+    }
+}
+
+impl Tx {
+    /// Makes the transaction durable.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Tx::Postgres(transaction) => transaction.commit().await,
+            Tx::Sqlite(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+/// `(version, description, SQL)` of one engine; append only.
+type Migrations = &'static [(i64, &'static str, &'static str)];
+
+const POSTGRES_MIGRATIONS: Migrations =
+    &[(1, "init", include_str!("../../migrations/postgres/0001_init.sql"))];
+const SQLITE_MIGRATIONS: Migrations = &[(1, "init", include_str!("../../migrations/sqlite/0001_init.sql"))];
+
+fn migrator(migrations: Migrations) -> Migrator {
+    let migrations = migrations
+        .iter()
+        .map(|(version, description, sql)| {
+            Migration::new(
+                *version,
+                Cow::Borrowed(description),
+                MigrationType::Simple,
+                sqlx::SqlStr::from_static(sql),
+                false,
+            )
+        })
+        .collect::<Vec<_>>();
+    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
+}
