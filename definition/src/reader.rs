@@ -213,6 +213,13 @@ impl<'a> Node<'a> {
         items.iter().enumerate().map(at).collect()
     }
 
+    /// The elements of a list that must be objects; others are reported and left out.
+    pub(crate) fn objects(&self) -> Vec<Node<'a>> {
+        let mut items = self.items();
+        items.retain(|item| item.required_object().is_some());
+        items
+    }
+
     /// A list of strings without repetitions, in the order written; blank elements are reported.
     pub(crate) fn texts(&self) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();

@@ -56,6 +56,12 @@ fn is_secret(schema: &Value) -> bool {
     schema["x-secret"] == true
 }
 
+/// Whether a place of a schema is a secret or has one below it.
+pub(crate) fn holds_secrets(schema: &Value) -> bool {
+    let mut below = schema["properties"].as_object().into_iter().flatten();
+    is_secret(schema) || below.any(|(_, member)| holds_secrets(member))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,8 @@
 //! numbers in strings and lenient enum spellings become exact, defaults are filled in) and checks them.
 
 use crate::api::Settings;
-use crate::reader::{quote, whole};
+use crate::reader::{kind as kind_of, quote, whole};
+use crate::secrets;
 use crate::token::fold;
 use crate::violation::Violation;
 use jsonschema::Validator;
@@ -185,9 +186,11 @@ fn explain(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Violation
 fn reason(schema: &Value, pointer: &str, kind: &ValidationErrorKind, found: &Value) -> String {
     let node = schema_at(schema, pointer);
     let found = match found {
-        _ if node["x-secret"] == true => "the value".to_owned(),
+        value if secrets::holds_secrets(node) => kind_of(value).to_owned(),
         Value::String(text) => quote(text),
-        other => quote(&other.to_string()).trim_matches('"').to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        other => kind_of(other).to_owned(),
     };
     if let ValidationErrorKind::Type { kind: TypeKind::Single(expected) } = kind {
         let expected = expected.to_string();

@@ -176,7 +176,8 @@ fn find(node: &Node<'_>, id: &str, context: &Context<'_>) -> Option<&'static End
             let api_type: ApiType = context.api_type.unwrap_or(spec.api_type);
             if spec.api_type != api_type {
                 let wanted = spec.api_type.beta_label();
-                let violation = node.violation(GROUP_TYPE, format!("{id} belongs to a {wanted} API"));
+                let violation =
+                    node.violation(GROUP_TYPE, format!("{id} belongs in an API of type {wanted}"));
                 node.fail(Stage::EndpointGroups, violation.parameter(GROUP_TYPE_PARAMETER, id));
             }
             return Some(spec);

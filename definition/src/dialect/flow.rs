@@ -30,13 +30,12 @@ pub(super) fn execution(document: &Node<'_>) -> FlowExecution {
 
 /// The flows of an API or of a plan.
 pub(super) fn read_all(node: &Node<'_>, context: &Context<'_>) -> Vec<Flow> {
-    node.items().iter().map(|node| read(node, context)).collect()
+    node.objects().iter().map(|node| read(node, context)).collect()
 }
 
 fn read(node: &Node<'_>, context: &Context<'_>) -> Flow {
-    node.required_object();
     let steps = |phase: &str| {
-        let nodes = node.get(phase).items();
+        let nodes = node.get(phase).objects();
         nodes.iter().map(|node| read_step(node, context)).collect()
     };
     Flow {
@@ -54,7 +53,7 @@ fn read(node: &Node<'_>, context: &Context<'_>) -> Flow {
 
 fn read_selectors(node: &Node<'_>, context: &Context<'_>) -> Vec<Selector> {
     let mut selectors: Vec<Selector> = Vec::new();
-    for item in node.items() {
+    for item in node.objects() {
         let Some((kind, selector)) = read_selector(&item, context) else { continue };
         if selectors.contains(&selector) {
             let violation =
@@ -67,7 +66,6 @@ fn read_selectors(node: &Node<'_>, context: &Context<'_>) -> Vec<Selector> {
 }
 
 fn read_selector(node: &Node<'_>, context: &Context<'_>) -> Option<(SelectorType, Selector)> {
-    node.required_object()?;
     let kind_node = node.get("type");
     if kind_node.is_absent() {
         kind_node.wrong(Stage::Shape, "must not be null, use one of http, channel, condition");
@@ -117,7 +115,6 @@ fn entrypoints(node: &Node<'_>) -> Vec<String> {
 }
 
 fn read_step(node: &Node<'_>, context: &Context<'_>) -> Step {
-    node.required_object();
     let description = node.get("description");
     let policy = node.get("policy");
     let step = Step {

@@ -191,7 +191,7 @@ fn find(
     let api_type = context.api_type.unwrap_or(spec.api_type);
     if spec.listener != listener || spec.api_type != api_type {
         let reason = format!(
-            "{id} belongs on a listener of type {} of a {} API",
+            "{id} belongs on a listener of type {} in an API of type {}",
             spec.listener,
             spec.api_type.beta_label()
         );

@@ -120,7 +120,10 @@ fn api_type(node: &Node<'_>, current: Option<&Api>) -> Option<ApiType> {
     if node.is_absent() {
         node.wrong(Stage::Shape, "must not be null, use one of async (message), sync (proxy)");
     }
-    let sent = node.token::<ApiType>();
+    let sent = node.text().and_then(|text| ApiType::parse(&text));
+    if sent.is_none() && node.value().is_some_and(Value::is_string) {
+        node.wrong(Stage::Shape, "is unknown, use one of async (message), sync (proxy)");
+    }
     if let (Some(sent), Some(current)) = (sent, current)
         && sent != current.api_type
     {

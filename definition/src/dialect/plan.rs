@@ -46,10 +46,7 @@ pub fn read_update_plans(
         return Ok(None);
     }
     let mut plans: Vec<(String, PlanDocument)> = Vec::new();
-    for item in node.items() {
-        if item.required_object().is_none() {
-            continue;
-        }
+    for item in node.objects() {
         let id = item.get("id").required_text();
         if plans.iter().any(|(other, _)| *other == id) && !id.is_empty() {
             item.get("id").wrong(Stage::Plans, "is listed twice, remove one of them");
@@ -161,10 +158,10 @@ fn security(node: &Node<'_>) -> PlanSecurity {
     let security_type = text.as_deref().and_then(PlanSecurityType::parse);
     let security_type = match (mode, security_type, text) {
         (PlanMode::Push, _, _) => {
-            if !matches!(security_type, None | Some(PlanSecurityType::Subscription))
-                || !kind_is_absent(&security)
-            {
-                refuse(&security, "must not be set on a push plan, remove it");
+            if !says_nothing_new(&security) {
+                let reason = "must not be set on a push plan, remove it";
+                let violation = security.violation("plan.invalid", reason);
+                security.fail(Stage::Plans, violation.parameter("reason", reason));
             }
             PlanSecurityType::Subscription
         }
@@ -189,7 +186,7 @@ fn security(node: &Node<'_>) -> PlanSecurity {
 }
 
 /// A push plan that repeats the beta's `security.type: subscription` says nothing new.
-fn kind_is_absent(security: &Node<'_>) -> bool {
+fn says_nothing_new(security: &Node<'_>) -> bool {
     let kind = security.get("type").value().and_then(Value::as_str);
     security.is_absent() || kind.and_then(PlanSecurityType::parse) == Some(PlanSecurityType::Subscription)
 }

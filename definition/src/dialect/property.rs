@@ -10,8 +10,7 @@ use serde_json::Value;
 /// `properties`. The value of an encrypted one is masked in answers; the mask sent back keeps it.
 pub(super) fn read_properties(node: &Node<'_>, context: &Context<'_>) -> Vec<Property> {
     let mut properties: Vec<Property> = Vec::new();
-    for item in node.items() {
-        item.required_object();
+    for item in node.objects() {
         let mut property = Property {
             key: item.get("key").required_text(),
             value: required_value(&item.get("value")),
@@ -46,16 +45,13 @@ fn required_value(node: &Node<'_>) -> String {
 
 /// `resources`. Only policies use them, so their settings are stored as they are.
 pub(super) fn read_resources(node: &Node<'_>) -> Vec<Resource> {
-    let read = |item: &Node<'_>| {
-        item.required_object();
-        Resource {
-            name: item.get("name").required_text(),
-            resource_type: item.get("type").required_text(),
-            configuration: item.get("configuration").settings(),
-            enabled: item.get("enabled").flag().unwrap_or(true),
-        }
+    let read = |item: &Node<'_>| Resource {
+        name: item.get("name").required_text(),
+        resource_type: item.get("type").required_text(),
+        configuration: item.get("configuration").settings(),
+        enabled: item.get("enabled").flag().unwrap_or(true),
     };
-    node.items().iter().map(read).collect()
+    node.objects().iter().map(read).collect()
 }
 
 /// `responseTemplates`: error key, then media type, then the answer.
@@ -64,14 +60,16 @@ pub(super) fn read_templates(node: &Node<'_>) -> IndexMap<String, IndexMap<Strin
     for key in node.object().into_iter().flatten().map(|(key, _)| key) {
         let by_type = node.get(key);
         let types = by_type.required_object().into_iter().flatten();
-        let read = types.map(|(media, _)| (media.clone(), read_template(&by_type.get(media)))).collect();
+        let read = types
+            .filter_map(|(media, _)| Some((media.clone(), read_template(&by_type.get(media))?)))
+            .collect();
         templates.insert(key.clone(), read);
     }
     templates
 }
 
-fn read_template(node: &Node<'_>) -> ResponseTemplate {
-    node.required_object();
+fn read_template(node: &Node<'_>) -> Option<ResponseTemplate> {
+    node.required_object()?;
     let beta = node.get("status");
     let status = if beta.is_absent() { node.get("statusCode") } else { beta };
     if status.is_absent() {
@@ -83,9 +81,9 @@ fn read_template(node: &Node<'_>) -> ResponseTemplate {
         let text = text.or_else(|| headers.get(name).text()).unwrap_or_default();
         (name.clone(), text)
     };
-    ResponseTemplate {
+    Some(ResponseTemplate {
         status: status.integer(100..=599).and_then(|code| u16::try_from(code).ok()).unwrap_or_default(),
         headers: headers.object().into_iter().flatten().map(header).collect(),
         body: node.get("body").text(),
-    }
+    })
 }

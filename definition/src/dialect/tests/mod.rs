@@ -80,9 +80,16 @@ fn faults(document: &Value) -> String {
         .map_or_else(|violations| lines(&violations), |_| "accepted".to_owned())
 }
 
+/// Compares, showing the difference.
+#[track_caller]
+fn same(found: &str, expected: &str) {
+    assert_eq!(found, expected);
+}
+
 /// A change of the mock document and the violations that follow.
+#[track_caller]
 fn check(pointer: &str, value: Value, expected: &str) {
-    assert_eq!(faults(&with(mock_document(), &[(pointer, value)])), expected, "{pointer}");
+    same(&faults(&with(mock_document(), &[(pointer, value)])), expected);
 }
 
 /// A change of the mock document and what is printed at a place.
