@@ -151,6 +151,21 @@ mod tests {
     }
 
     #[test]
+    fn absent_settings_have_the_defaults_of_the_field() {
+        let none = Settings::new();
+        let get = http_get::HttpGet::parse(&none).unwrap();
+        assert_eq!((get.messages_limit_count, get.messages_limit_duration_ms), (500, 5000));
+        assert_eq!(get.limit_duration(), Some(std::time::Duration::from_secs(5)));
+        assert!(!http_post::HttpPost::parse(&none).unwrap().request_headers_to_message);
+        assert_eq!(sse::Sse::parse(&none).unwrap().heartbeat_interval_in_ms, 5000);
+        let socket = websocket::WebSocket::parse(&none).unwrap();
+        assert!(socket.publisher.enabled && socket.subscriber.enabled);
+        let mock = mock::Mock::parse(&none).unwrap();
+        assert_eq!((mock.message_interval, mock.message_content.as_str()), (1000, "mock message"));
+        assert_eq!(mock.message_count, None);
+    }
+
+    #[test]
     fn every_schema_describes_each_of_its_members() {
         fn described(place: &str, schema: &serde_json::Value) {
             for (name, member) in schema["properties"].as_object().into_iter().flatten() {

@@ -86,10 +86,10 @@ fn read_http(node: &Node<'_>, listener: &mut Listener) {
         paths.fail(Stage::Shape, violation.empty_parameters());
     }
     listener.path_mappings = node.get("pathMappings").texts();
-    for (node, mapping) in node.get("pathMappings").items().iter().zip(&listener.path_mappings) {
-        if let Err(error) = regex::Regex::new(mapping) {
+    for item in node.get("pathMappings").items() {
+        if let Some(Err(error)) = item.trimmed().map(|mapping| regex::Regex::new(&mapping)) {
             let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-            node.wrong(Stage::Listeners, format!("must be a regular expression: {reason}"));
+            item.wrong(Stage::Listeners, format!("must be a regular expression: {reason}"));
         }
     }
     listener.cors = cors::read(&node.get("cors"));

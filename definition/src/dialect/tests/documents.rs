@@ -98,7 +98,7 @@ fn later_mock() -> Value {
     document
 }
 
-fn documents() -> [(&'static str, Value); 6] {
+pub(super) fn documents() -> [(&'static str, Value); 6] {
     [
         ("mock", mock_document()),
         ("kafka and http", kafka_and_http()),
