@@ -9,14 +9,14 @@ source "$here/postgres.sh"
 source "$here/kafka.sh"
 cd "$root"
 
-# Brokers that a test started itself and could not stop. A pid alone proves nothing (it may have been given to another
-# program since), so the command line must name this run's folder.
+# Processes that a test started itself and could not stop. A pid alone proves nothing (it may have been given to another
+# program since), so the process must work below this run's folder.
 stop_strays() {
   local file pid
   for file in "$run"/pids/*; do
     [ -f "$file" ] || continue
     pid=$(basename "$file")
-    if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$run/"; then stop "$pid" KILL; fi
+    case $(readlink "/proc/$pid/cwd" 2>/dev/null || true) in "$run"/*) stop "$pid" KILL ;; esac
     rm -f "$file"
   done
 }
