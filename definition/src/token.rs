@@ -47,6 +47,14 @@ macro_rules! tokens {
             }
         }
 
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool { true }
+            fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": $name::LABELS })
+            }
+        }
+
         impl $crate::token::Token for $name {
             const LABELS: &'static [&'static str] = $name::LABELS;
             fn parse(text: &str) -> Option<Self> { $name::parse(text) }

@@ -91,12 +91,14 @@ impl Db {
 }
 
 impl Tx {
-    /// Makes the transaction durable.
+    /// Makes the transaction durable and tells the sync servers of this process.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Tx::Postgres(transaction) => transaction.commit().await,
-            Tx::Sqlite(transaction) => transaction.commit().await,
+            Tx::Postgres(transaction) => transaction.commit().await?,
+            Tx::Sqlite(transaction) => transaction.commit().await?,
         }
+        crate::deploy_log::wake::committed();
+        Ok(())
     }
 }
 
