@@ -91,6 +91,7 @@ async fn deploying_keeps_the_state() {
     let api = rest.api("/a").await;
     let stopped = rest.act(&format!("{api}/deploy")).await.is(200);
     assert_eq!(stopped.json()["state"], "STOPPED");
+    assert!(!stopped.headers.contains_key("x-tidegate-deployment"), "no gateway was told");
     assert_eq!(stopped.json()["deployedAt"], stopped.json()["updatedAt"]);
     assert_eq!(rest.revisions().await, 0, "nothing is wanted of a stopped API");
     rest.act(&format!("{api}?action=start")).await.is(204);
@@ -139,6 +140,7 @@ async fn an_api_without_listeners_is_a_draft() {
     let api = format!("{APIS}/{}", created["id"].as_str().unwrap());
     let refused = rest.act(&format!("{api}?action=start")).await.is(400);
     assert_eq!(refused.json()["details"][0]["path"], "listeners");
+    rest.act(&format!("{api}/deploy")).await.is(400);
     assert_eq!(rest.get(&api).await.json()["state"], "STOPPED");
 }
 
