@@ -1,0 +1,114 @@
+//! Kafka: one consumer and one producer side over the same brokers.
+//!
+//! Both spellings of the settings end in one view: top-level `topics` stand in for a direction that names none, a
+//! block that was sent is enabled unless it says otherwise, and a direction without a block is enabled exactly when
+//! there are topics for it.
+
+mod rules;
+mod settings;
+
+use super::settings::SettingsSchema;
+use super::{EndpointSpec, Feature, Mode};
+use crate::api::{ApiType, Settings};
+use crate::qos::EndpointKind;
+use crate::token::tokens;
+use crate::violation::Violation;
+use std::sync::LazyLock;
+
+pub use settings::{SaslMechanism, StoreType};
+
+pub static SPEC: EndpointSpec = EndpointSpec {
+    id: "kafka",
+    name: "Kafka",
+    description: "Reads from and writes to topics of Apache Kafka",
+    api_type: ApiType::Message,
+    modes: &[Mode::Publish, Mode::Subscribe],
+    features: &[Feature::Limit, Feature::Resume],
+    kind: EndpointKind::Kafka,
+    schema,
+    check,
+};
+
+/// The id of the same implementation in documents that ask for every quality of service.
+pub static ADVANCED: EndpointSpec = EndpointSpec {
+    id: "kafka-advanced",
+    name: "Kafka Advanced",
+    description: "Reads from and writes to topics of Apache Kafka, with every quality of service",
+    api_type: SPEC.api_type,
+    modes: SPEC.modes,
+    features: SPEC.features,
+    kind: EndpointKind::KafkaAdvanced,
+    schema,
+    check,
+};
+
+tokens! {
+    /// Where a reader starts whose group has no position.
+    pub enum AutoOffsetReset { Latest = "latest", Earliest = "earliest", None = "none" }
+}
+
+tokens! {
+    /// Compression of batches.
+    pub enum CompressionType { None = "none", Gzip = "gzip", Snappy = "snappy", Lz4 = "lz4", Zstd = "zstd" }
+}
+
+tokens! {
+    /// Protocol of the broker's listener.
+    pub enum SecurityProtocol {
+        Plaintext = "PLAINTEXT", SaslPlaintext = "SASL_PLAINTEXT", SaslSsl = "SASL_SSL", Ssl = "SSL",
+    }
+}
+
+/// Settings of an endpoint, merged from both spellings and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Kafka {
+    /// `host:port`, separated by commas, without blanks.
+    pub bootstrap_servers: String,
+    pub consumer: KafkaConsumer,
+    pub producer: KafkaProducer,
+    pub security: SecurityProtocol,
+}
+
+/// The reading side.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KafkaConsumer {
+    pub enabled: bool,
+    /// Never empty when enabled.
+    pub topics: Vec<String>,
+    /// Excludes `topics`.
+    pub topic_pattern: Option<String>,
+    pub encode_message_id: bool,
+    pub auto_offset_reset: AutoOffsetReset,
+    pub check_topic_existence: bool,
+    pub remove_confluent_header: bool,
+}
+
+/// The writing side.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KafkaProducer {
+    pub enabled: bool,
+    /// Never empty when enabled.
+    pub topics: Vec<String>,
+    pub compression_type: CompressionType,
+}
+
+fn schema() -> &'static SettingsSchema {
+    static SCHEMA: LazyLock<SettingsSchema> = LazyLock::new(SettingsSchema::of::<settings::KafkaSettings>);
+    &SCHEMA
+}
+
+fn check(settings: &Settings) -> Vec<Violation> {
+    Kafka::parse(settings).err().unwrap_or_default()
+}
+
+impl Kafka {
+    /// Reads effective settings. Paths of violations are relative to the settings.
+    pub fn parse(settings: &Settings) -> Result<Kafka, Vec<Violation>> {
+        let settings: settings::KafkaSettings = schema().read(settings)?;
+        let violations = rules::violations(&settings);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        Ok(rules::merge(settings))
+    }
+}

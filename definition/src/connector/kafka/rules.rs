@@ -1,0 +1,171 @@
+//! What the schema cannot say about Kafka settings, and how the two spellings become one view.
+
+use super::settings::{ConsumerSettings, KafkaSettings, ProducerSettings};
+use super::{AutoOffsetReset, CompressionType, Kafka, KafkaConsumer, KafkaProducer, SecurityProtocol};
+use crate::reader::quote;
+use crate::violation::Violation;
+
+/// Kafka's own limit, characters.
+const TOPIC_NAME_MAX: usize = 249;
+
+/// Every fault beyond the schema.
+pub(super) fn violations(settings: &KafkaSettings) -> Vec<Violation> {
+    let mut found = Vec::new();
+    bootstrap_servers(&settings.bootstrap_servers, &mut found);
+    topics("topics", settings.topics.as_deref(), &mut found);
+    if let Some(consumer) = &settings.consumer {
+        consumer_rules(consumer, settings.topics.is_some(), &mut found);
+    }
+    if let Some(producer) = &settings.producer {
+        topics("producer.topics", producer.topics.as_deref(), &mut found);
+        if producer.enabled && producer.topics.is_none() && settings.topics.is_none() {
+            found.push(no_topics("producer"));
+        }
+    }
+    if let Some(security) = &settings.security
+        && security.protocol != SecurityProtocol::Plaintext
+    {
+        let what = format!("the security protocol {}", security.protocol);
+        found.push(unavailable("security.protocol", &what, "use PLAINTEXT"));
+    }
+    found
+}
+
+fn consumer_rules(consumer: &ConsumerSettings, shared_topics: bool, found: &mut Vec<Violation>) {
+    topics("consumer.topics", consumer.topics.as_deref(), found);
+    if consumer.topic_pattern.is_some() {
+        if consumer.topics.is_some() {
+            let message = "consumer.topics and consumer.topicPattern exclude each other, remove one of them";
+            found.push(Violation::new("consumer.topics", "data.invalid", message));
+        }
+        found.push(unavailable("consumer.topicPattern", "reading by pattern", "list the topics instead"));
+    }
+    if consumer.check_topic_existence == Some(true) {
+        found.push(unavailable("consumer.checkTopicExistence", "the check", "set it to false or remove it"));
+    }
+    if consumer.remove_confluent_header == Some(true) {
+        found.push(unavailable(
+            "consumer.removeConfluentHeader",
+            "the removal",
+            "set it to false or remove it",
+        ));
+    }
+    let named = consumer.topics.is_some() || consumer.topic_pattern.is_some() || shared_topics;
+    if consumer.enabled && !named {
+        found.push(no_topics("consumer"));
+    }
+}
+
+fn no_topics(side: &str) -> Violation {
+    let message =
+        format!("{side}.topics is required while the {side} is enabled: name a topic or disable it");
+    Violation::new(format!("{side}.topics"), "data.invalid", message)
+}
+
+fn unavailable(path: &str, what: &str, fix: &str) -> Violation {
+    Violation::new(path, "data.invalid", format!("{path}: {what} is not available in this version, {fix}"))
+}
+
+fn bootstrap_servers(servers: &str, found: &mut Vec<Violation>) {
+    for server in servers.split(',').map(str::trim) {
+        if !is_address(server) {
+            let message = format!(
+                "bootstrapServers must list host:port pairs separated by commas, found {}",
+                quote(server)
+            );
+            found.push(Violation::new("bootstrapServers", "data.invalid", message));
+        }
+    }
+}
+
+/// `host:port`, where a host is a name, an IPv4 address or an IPv6 address in brackets.
+fn is_address(server: &str) -> bool {
+    let Some((host, port)) = server.rsplit_once(':') else { return false };
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = match bracketed {
+        Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c)),
+    };
+    host && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn topics(path: &str, topics: Option<&[String]>, found: &mut Vec<Violation>) {
+    for (index, topic) in topics.unwrap_or_default().iter().enumerate() {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let named = !topic.is_empty() && topic != "." && topic != ".." && topic.len() <= TOPIC_NAME_MAX;
+        if !named || !topic.chars().all(legal) {
+            let path = format!("{path}[{index}]");
+            let message = format!(
+                "{path}: {} is no topic name, use 1 to {TOPIC_NAME_MAX} letters, digits, '.', '_' or '-'",
+                quote(topic)
+            );
+            found.push(Violation::new(path, "data.invalid", message));
+        }
+    }
+}
+
+/// The one view of both spellings. Call it on settings without violations.
+pub(super) fn merge(settings: KafkaSettings) -> Kafka {
+    let shared = distinct(settings.topics.unwrap_or_default());
+    let servers: Vec<&str> = settings.bootstrap_servers.split(',').map(str::trim).collect();
+    Kafka {
+        bootstrap_servers: servers.join(","),
+        consumer: consumer(settings.consumer, &shared),
+        producer: producer(settings.producer, &shared),
+        security: settings.security.map_or(SecurityProtocol::Plaintext, |security| security.protocol),
+    }
+}
+
+fn consumer(block: Option<ConsumerSettings>, shared: &[String]) -> KafkaConsumer {
+    let Some(block) = block else {
+        return KafkaConsumer {
+            enabled: !shared.is_empty(),
+            topics: shared.to_vec(),
+            topic_pattern: None,
+            encode_message_id: true,
+            auto_offset_reset: AutoOffsetReset::Latest,
+            check_topic_existence: false,
+            remove_confluent_header: false,
+        };
+    };
+    let topics = match (&block.topic_pattern, block.topics) {
+        (_, Some(topics)) => distinct(topics),
+        (Some(_), None) => Vec::new(),
+        (None, None) => shared.to_vec(),
+    };
+    KafkaConsumer {
+        enabled: block.enabled,
+        topics,
+        topic_pattern: block.topic_pattern,
+        encode_message_id: block.encode_message_id,
+        auto_offset_reset: block.auto_offset_reset,
+        check_topic_existence: block.check_topic_existence.unwrap_or(false),
+        remove_confluent_header: block.remove_confluent_header.unwrap_or(false),
+    }
+}
+
+fn producer(block: Option<ProducerSettings>, shared: &[String]) -> KafkaProducer {
+    let Some(block) = block else {
+        return KafkaProducer {
+            enabled: !shared.is_empty(),
+            topics: shared.to_vec(),
+            compression_type: CompressionType::None,
+        };
+    };
+    KafkaProducer {
+        enabled: block.enabled,
+        topics: block.topics.map_or_else(|| shared.to_vec(), distinct),
+        compression_type: block.compression_type.unwrap_or(CompressionType::None),
+    }
+}
+
+/// A topic that is named twice is read and written once.
+fn distinct(topics: Vec<String>) -> Vec<String> {
+    let mut distinct: Vec<String> = Vec::with_capacity(topics.len());
+    for topic in topics {
+        if !distinct.contains(&topic) {
+            distinct.push(topic);
+        }
+    }
+    distinct
+}
