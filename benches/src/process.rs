@@ -15,6 +15,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Lines of a child's output that are repeated in an error.
 const LOG_LINES_SHOWN: usize = 15;
 
+/// Beginning of the product's environment variables.
+const SETTINGS_PREFIX: &str = "TIDEGATE_";
+
 /// What is to be started.
 pub(crate) struct Program {
     pub(crate) name: String,
@@ -34,22 +37,25 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn spawn(rig: &Rig, program: Program) -> anyhow::Result<Self> {
-        let log = rig.path(&format!("{}.log", program.name));
+        // A folder each: `dev` keeps its data in the working folder.
+        let folder = rig.path(&program.name);
+        fs::create_dir(&folder)?;
+        let log = folder.join("output.log");
         let output = fs::File::create(&log)?;
         let mut words: Vec<OsString> = rig.prefix(program.cpu).into_iter().map(OsString::from).collect();
         words.push(program.path.clone().into());
         words.extend(program.args);
-        let child = Command::new(&words[0])
-            .args(&words[1..])
-            .envs(program.env)
-            // `dev` keeps its data in the working folder.
-            .current_dir(log.parent().context("the log has no folder")?)
-            .stdin(Stdio::null())
-            .stderr(output.try_clone()?)
-            .stdout(output)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("{} could not be started", program.path.display()))?;
+        let mut command = Command::new(&words[0]);
+        // Settings of the user's own installation must not reach the product that is measured.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with(SETTINGS_PREFIX) {
+                command.env_remove(name);
+            }
+        }
+        command.args(&words[1..]).envs(program.env).current_dir(folder);
+        command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output).kill_on_drop(true);
+        let child =
+            command.spawn().with_context(|| format!("{} could not be started", program.path.display()))?;
         let pid = child.id().context("a child without pid")?;
         Ok(Self { name: program.name, child, pid, log })
     }

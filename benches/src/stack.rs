@@ -144,10 +144,18 @@ pub(crate) fn spawn(
 
 /// Waits until `/ready` on the node port answers 200.
 pub(crate) async fn ready(process: &mut Process, node: SocketAddr) -> anyhow::Result<()> {
-    let request = get("/ready", "*/*");
-    wait::until("/ready", READY_LIMIT, async || {
+    answers(process, node, &get("/ready", "*/*")).await
+}
+
+/// Waits until a prepared request is answered with 200.
+pub(crate) async fn answers(
+    process: &mut Process,
+    address: SocketAddr,
+    request: &[u8],
+) -> anyhow::Result<()> {
+    wait::until("a process to be ready", READY_LIMIT, async || {
         process.ensure_running()?;
-        Ok(matches!(status_of(node, &request).await, Ok(200)).then_some(()))
+        Ok(matches!(status_of(address, request).await, Ok(200)).then_some(()))
     })
     .await
 }
