@@ -80,6 +80,14 @@ impl Db {
         Ok(db)
     }
 
+    /// Answers when the store does.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        match self {
+            Db::Postgres(pool) => sqlx::query("select 1").execute(pool).await.map(drop),
+            Db::Sqlite(pool) => sqlx::query("select 1").execute(pool).await.map(drop),
+        }
+    }
+
     /// Begins a write transaction. SQLite takes its write lock at once, so that a transaction that read first can
     /// never fail to upgrade.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
@@ -91,12 +99,14 @@ impl Db {
 }
 
 impl Tx {
-    /// Makes the transaction durable.
+    /// Makes the transaction durable and tells the sync servers of this process.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Tx::Postgres(transaction) => transaction.commit().await,
-            Tx::Sqlite(transaction) => transaction.commit().await,
+            Tx::Postgres(transaction) => transaction.commit().await?,
+            Tx::Sqlite(transaction) => transaction.commit().await?,
         }
+        crate::deploy_log::wake::committed();
+        Ok(())
     }
 }
 

@@ -1,0 +1,20 @@
+# Every target is what CI runs or what a user needs. Add behaviour to a target, not a target.
+.PHONY: run test check openapi
+
+run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway, everything in memory or ./.tidegate
+	@tests/services/packages.sh build
+	@echo '==> Building Tidegate (release; the first build takes about ten minutes)'
+	@cargo build --release --workspace
+	@exec target/release/tidegate dev
+
+test: ## installs what the tests need, runs all of them against private PostgreSQL and Kafka, stops those again
+	@tests/services/test.sh $(ARGS)
+
+check: ## formatting and lints, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+openapi: ## writes the document of the management API again
+	cargo build --workspace
+	target/debug/tidegate openapi > target/management-api.json
+	mv target/management-api.json openapi/management-api.json

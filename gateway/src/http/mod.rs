@@ -1,0 +1,14 @@
+//! The HTTP side: from an accepted socket to an entrypoint, and back.
+
+pub(crate) mod body;
+pub(crate) mod connection;
+pub(crate) mod frame;
+pub(crate) mod head;
+pub(crate) mod ids;
+pub(crate) mod io;
+pub(crate) mod listener;
+pub(crate) mod query;
+pub(crate) mod reply;
+pub(crate) mod respond;
+pub(crate) mod serve;
+pub(crate) mod stream;

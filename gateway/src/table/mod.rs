@@ -1,0 +1,178 @@
+//! What this node serves: deployed APIs by id, and the routing table made of them.
+//!
+//! Requests read an immutable snapshot. A batch of changes builds every new runtime beside the old ones, then
+//! publishes one new snapshot, then tells the streams of what was replaced or removed.
+
+pub(crate) mod balancer;
+pub(crate) mod build;
+pub(crate) mod routes;
+pub(crate) mod runtime;
+
+use crate::endpoint::Shared;
+use crate::stop::StopReason;
+use arc_swap::{ArcSwap, Guard};
+pub use build::Rejection;
+use definition::api::Path;
+use definition::deployment::{ApiDeployment, KIND_API};
+use definition::digest::{Digest, from_canonical};
+use routes::{Route, RouteTable};
+use runtime::ApiRuntime;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// One change of a batch.
+#[derive(Debug, Clone)]
+pub struct TableChange {
+    pub kind: String,
+    pub id: String,
+    pub operation: Operation,
+}
+
+/// What to do with the resource.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// `body`: canonical JSON of an `ApiDeployment`.
+    Upsert {
+        digest: Digest,
+        body: Vec<u8>,
+    },
+    Delete,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub kind: String,
+    pub id: String,
+    pub result: Result<Done, Rejection>,
+}
+
+/// A change that took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Active,
+    Removed,
+}
+
+/// The APIs of this node.
+pub struct Table {
+    routes: ArcSwap<RouteTable>,
+    held: Mutex<BTreeMap<String, Held>>,
+    shared: Shared,
+}
+
+/// What is held for one API id.
+#[derive(Default)]
+struct Held {
+    serving: Option<(Digest, Arc<ApiRuntime>)>,
+    /// Paths of a deployment that was refused while nothing served: they answer that, instead of "nothing here".
+    refused: Vec<Path>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(shared: Shared) -> Self {
+        Table { routes: ArcSwap::default(), held: Mutex::default(), shared }
+    }
+
+    /// The current snapshot.
+    pub(crate) fn routes(&self) -> Guard<Arc<RouteTable>> {
+        self.routes.load()
+    }
+
+    /// Applies a batch: every change is judged alone, the good ones take effect together. An API that is refused
+    /// keeps its old version; one whose content did not change keeps its streams.
+    pub async fn apply(&self, changes: Vec<TableChange>) -> Vec<Outcome> {
+        let mut held = self.held.lock().await;
+        let mut outcomes = Vec::with_capacity(changes.len());
+        let mut replaced = Vec::new();
+        for change in changes {
+            let result = self.apply_one(&mut held, &change, &mut replaced);
+            if let Err(rejection) = &result {
+                tracing::warn!(api.id = %change.id, code = rejection.code, path = %rejection.path,
+                    "a deployment was refused: {}", rejection.message);
+            }
+            outcomes.push(Outcome { kind: change.kind, id: change.id, result });
+            // A large first batch must not keep the streams of this thread waiting.
+            tokio::task::yield_now().await;
+        }
+        self.publish(&held);
+        for (runtime, reason) in replaced {
+            runtime.stop.signal(reason);
+        }
+        outcomes
+    }
+
+    /// Ends every stream: the node goes away.
+    pub async fn shut_down(&self) {
+        for held in self.held.lock().await.values() {
+            if let Some((_, runtime)) = &held.serving {
+                runtime.stop.signal(StopReason::Shutdown);
+            }
+        }
+    }
+
+    fn apply_one(
+        &self,
+        all: &mut BTreeMap<String, Held>,
+        change: &TableChange,
+        replaced: &mut Vec<(Arc<ApiRuntime>, StopReason)>,
+    ) -> Result<Done, Rejection> {
+        if change.kind != KIND_API {
+            let message = format!("this gateway does not run resources of the kind `{}`", change.kind);
+            return Err(Rejection::new("kind.unknown", "", message));
+        }
+        let (digest, body) = match &change.operation {
+            Operation::Upsert { digest, body } => (digest, body),
+            Operation::Delete => {
+                let serving = all.remove(&change.id).and_then(|held| held.serving);
+                replaced.extend(serving.map(|(_, runtime)| (runtime, StopReason::Stopped)));
+                return Ok(Done::Removed);
+            }
+        };
+        let held = all.entry(change.id.clone()).or_default();
+        if held.serving.as_ref().is_some_and(|(serving, _)| serving == digest) {
+            return Ok(Done::Active);
+        }
+        let deployment: ApiDeployment = from_canonical(body)
+            .map_err(|error| Rejection::new("definition.unreadable", "", error.to_string()))?;
+        let built = catch_unwind(AssertUnwindSafe(|| build::build(&deployment, &self.shared)));
+        let built =
+            built.unwrap_or_else(|_| Err(Rejection::new("panic", "", "the API could not be built: a bug")));
+        match built {
+            Ok(runtime) => {
+                let old = held.serving.replace((*digest, Arc::new(runtime)));
+                replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
+                held.refused.clear();
+                Ok(Done::Active)
+            }
+            Err(rejection) => {
+                if held.serving.is_none() {
+                    held.refused =
+                        deployment.listeners.into_iter().flat_map(|listener| listener.paths).collect();
+                }
+                Err(rejection)
+            }
+        }
+    }
+
+    fn publish(&self, held: &BTreeMap<String, Held>) {
+        let mut table = RouteTable::default();
+        // Refused paths first: an API that serves takes a path from one that cannot.
+        for path in held.values().flat_map(|held| &held.refused) {
+            table.insert(path, Route::Rejected);
+        }
+        for (_, runtime) in held.values().filter_map(|held| held.serving.as_ref()) {
+            // Without a plan nobody may call the API, so that there is nothing at its paths.
+            for path in runtime.paths.iter().filter(|_| !runtime.plans.is_empty()) {
+                if let Some(Route::Serving(other)) = table.insert(path, Route::Serving(Arc::clone(runtime))) {
+                    tracing::warn!(api.id = %runtime.id, other = %other.id, path = %path.path,
+                        "two APIs have the same path: the first one is not reachable there");
+                }
+            }
+        }
+        self.routes.store(Arc::new(table));
+    }
+}

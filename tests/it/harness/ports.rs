@@ -1,0 +1,25 @@
+//! Free loopback ports for servers that cannot take port 0 because others must know their port beforehand.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::TcpListener;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// Below the range that the system gives to outgoing connections, so that none of them can take a port between this
+/// look and the server's bind.
+const FIRST: u16 = 20_000;
+const COUNT: u64 = 12_000;
+
+static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+
+/// A port that nothing listens on and that no other test of this process was given.
+pub(crate) fn free_port() -> u16 {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let drawn = RandomState::new().build_hasher().finish() % COUNT;
+        let port = FIRST + u16::try_from(drawn).expect("below 12,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The product as its users run it: `tidegate management` and any number of `tidegate gateway`, each a process of the
+//! built binary with its own ports and folder.
+
+use super::client::Client;
+use super::ports::free_port;
+use super::process::Process;
+use super::services::{database, folder, unique};
+use super::wait::{SOON, until};
+use std::path::{Path, PathBuf};
+
+/// Where management keeps its data in a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Store {
+    Sqlite,
+    Postgres,
+}
+
+/// One management node and its gateways; all of them end with the test.
+pub(crate) struct Stack {
+    pub(crate) management: Management,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) client: Client,
+}
+
+impl Stack {
+    /// Starts management on an empty store and `gateways` gateways; every node answers `/ready` when this returns.
+    pub(crate) async fn start(store: Store, gateways: usize) -> Stack {
+        let folder = folder("stack");
+        let token = unique("token");
+        let database_url = match store {
+            Store::Sqlite => format!("sqlite://{}", folder.join("tidegate.db").display()),
+            Store::Postgres => database().await,
+        };
+        let mut management = Management::prepare(&folder, &database_url, &token);
+        management.start().await;
+        let mut stack = Stack { client: Client::new(management.rest), management, gateways: Vec::new() };
+        for number in 1..=gateways {
+            let gateway = Gateway::prepare(&folder, number, stack.management.sync, &token);
+            stack.gateways.push(gateway);
+        }
+        for gateway in &mut stack.gateways {
+            gateway.process.start();
+        }
+        for gateway in &mut stack.gateways {
+            gateway.ready().await;
+        }
+        stack
+    }
+
+    /// Creates, plans and starts the API, then waits until every gateway serves `path`. Its id.
+    pub(crate) async fn serve(&self, path: &str, definition: &serde_json::Value) -> String {
+        let api = self.client.create_api(definition).await;
+        self.client.create_keyless_plan(&api).await;
+        self.client.start(&api).await;
+        self.serves(path).await;
+        api
+    }
+
+    /// Waits until every gateway serves something at `path`.
+    pub(crate) async fn serves(&self, path: &str) {
+        for gateway in &self.gateways {
+            gateway.serves(path, true).await;
+        }
+    }
+}
+
+/// The management process.
+pub(crate) struct Management {
+    pub(crate) process: Process,
+    pub(crate) rest: u16,
+    pub(crate) sync: u16,
+    pub(crate) node: u16,
+}
+
+impl Management {
+    fn prepare(parent: &Path, database_url: &str, token: &str) -> Management {
+        let (rest, sync, node) = (free_port(), free_port(), free_port());
+        let mut process = tidegate("management", &subfolder(parent, "management"));
+        process.env("TIDEGATE_DATABASE_URL", database_url);
+        process.env("TIDEGATE_ADMIN_PASSWORD", "admin");
+        process.env("TIDEGATE_SYNC_TOKEN", token);
+        process.env("TIDEGATE_REST_LISTEN", loopback(rest));
+        process.env("TIDEGATE_SYNC_LISTEN", loopback(sync));
+        process.env("TIDEGATE_NODE_LISTEN", loopback(node));
+        Management { process, rest, sync, node }
+    }
+
+    /// Starts it, for the first time or again: same data, same ports.
+    pub(crate) async fn start(&mut self) {
+        self.process.start();
+        let node = self.node;
+        self.process.ready("/ready answers 200", async || ready(node).await).await;
+    }
+}
+
+/// One gateway process.
+pub(crate) struct Gateway {
+    pub(crate) process: Process,
+    pub(crate) port: u16,
+    pub(crate) node: u16,
+}
+
+impl Gateway {
+    fn prepare(parent: &Path, number: usize, sync: u16, token: &str) -> Gateway {
+        let (port, node) = (free_port(), free_port());
+        let name = format!("gateway-{number}");
+        let mut process = tidegate("gateway", &subfolder(parent, &name));
+        process.name = name;
+        process.env("TIDEGATE_MANAGEMENT", format!("http://{}", loopback(sync)));
+        process.env("TIDEGATE_SYNC_TOKEN", token);
+        process.env("TIDEGATE_GATEWAY_LISTEN", loopback(port));
+        process.env("TIDEGATE_NODE_LISTEN", loopback(node));
+        Gateway { process, port, node }
+    }
+
+    async fn ready(&mut self) {
+        let node = self.node;
+        self.process.ready("/ready answers 200", async || ready(node).await).await;
+    }
+
+    /// Starts it again on the same ports.
+    pub(crate) async fn restart(&mut self) {
+        self.process.start();
+        self.ready().await;
+    }
+
+    /// `http://…` of a path on this gateway.
+    pub(crate) fn http(&self, path: &str) -> String {
+        format!("http://{}{path}", loopback(self.port))
+    }
+
+    /// `ws://…` of a path on this gateway.
+    pub(crate) fn ws(&self, path: &str) -> String {
+        format!("ws://{}{path}", loopback(self.port))
+    }
+
+    /// Waits until some API answers at `path`, or until none does. Asks with a method that no entrypoint takes, so that
+    /// asking has no effect.
+    pub(crate) async fn serves(&self, path: &str, wanted: bool) {
+        let (http, url) = (reqwest::Client::new(), self.http(path));
+        let what = format!("{} to {} {path}", self.process.name, if wanted { "serve" } else { "forget" });
+        until(&what, SOON, async || {
+            let answer = http.delete(&url).send().await.ok()?.text().await.ok()?;
+            (wanted != answer.contains("No context-path matches")).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Whether the node answers 200 on `/ready`.
+pub(crate) async fn ready(node: u16) -> bool {
+    let answer = reqwest::get(format!("http://{}/ready", loopback(node))).await;
+    answer.is_ok_and(|answer| answer.status() == 200)
+}
+
+fn tidegate(command: &str, folder: &Path) -> Process {
+    Process::new(command, env!("CARGO_BIN_EXE_tidegate"), folder).arguments([command])
+}
+
+fn subfolder(parent: &Path, name: &str) -> PathBuf {
+    let folder = parent.join(name);
+    std::fs::create_dir_all(&folder).expect("the run's folder is writable");
+    folder
+}
+
+fn loopback(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
