@@ -1,5 +1,6 @@
 //! Web clients and a real Kafka: both directions, positions, sharing and broadcasting.
 
+use crate::harness::chaos::Chaos;
 use crate::harness::client::Answer;
 use crate::harness::definitions::{all_entrypoints, api, kafka, kafka_advanced, kafka_latest};
 use crate::harness::ports::free_port;
@@ -221,6 +222,26 @@ async fn wake(topic: &str, clients: &mut [Sse]) {
             probe += 1;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_none_a_hundred_clients_cost_the_broker_one_consumer() {
+    let (port, target) = services().kafka_proxied;
+    let chaos = Chaos::start(port, target).await;
+    let topic = topic("one-fetch", 4).await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let endpoint = kafka_latest(&chaos.address().to_string(), &topic);
+    stack.serve("/one", &api("/one", &json!([{ "type": "sse", "qos": "none" }]), &endpoint)).await;
+    let url = stack.gateways[0].http("/one");
+    let mut clients = vec![Sse::open(&url, &[]).await];
+    wake(&topic, &mut clients).await;
+    let (connections, threads) = (chaos.accepted(), stack.gateways[0].process.threads());
+    for _ in 1..100 {
+        clients.push(Sse::open(&url, &[]).await);
+    }
+    wake(&topic, &mut clients).await;
+    let after = (chaos.accepted(), stack.gateways[0].process.threads());
+    assert_eq!(after, (connections, threads), "connections to the broker and threads of the gateway");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,3 +7,4 @@ mod harness;
 mod kafka;
 mod management;
 mod redeploy;
+mod tidy;
