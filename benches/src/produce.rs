@@ -135,7 +135,8 @@ async fn rounds(args: &Args, contenders: &[Contender], connections: usize) -> an
             let index = (round + turn) % contenders.len();
             let contender = &contenders[index];
             let load = load(args, contender, connections);
-            outcomes[index].push(verified(args, contender, load::closed(&load, &contender.process)).await?);
+            outcomes[index]
+                .push(verified(args, contender, load::closed(&load, contender.process.pid())).await?);
         }
     }
     Ok(outcomes)
@@ -246,7 +247,7 @@ async fn open_loop(
         for index in [round % 2, (round + 1) % 2] {
             let contender = [floor, ours][index];
             let load = load(args, contender, connections);
-            let outcome = verified(args, contender, load::open(&load, rate, &contender.process)).await?;
+            let outcome = verified(args, contender, load::open(&load, rate, contender.process.pid())).await?;
             p50[index].push(outcome.latency_ms(0.5));
             p99[index].push(outcome.latency_ms(0.99));
         }
