@@ -73,6 +73,16 @@ tokens! {
     pub enum ChannelOperation { Subscribe = "subscribe", Publish = "publish" }
 }
 
+impl ApiType {
+    /// The beta's word.
+    pub fn beta_label(self) -> &'static str {
+        match self {
+            ApiType::Message => "async",
+            ApiType::Proxy => "sync",
+        }
+    }
+}
+
 /// The whole definition. Identity, state and dates are columns of the store, not members.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

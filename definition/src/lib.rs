@@ -2,6 +2,7 @@
 //! which qualities of service fit together. No I/O, no async, no clock: values in, values out.
 
 pub mod api;
+pub mod catalogue;
 pub mod connector;
 pub mod deployment;
 pub mod dialect;

@@ -15,6 +15,7 @@ pub mod key {
     pub const INCOMPATIBLE_QOS: &str = "INCOMPATIBLE_QOS";
     pub const INCOMPATIBLE_QOS_CAPABILITIES: &str = "INCOMPATIBLE_QOS_CAPABILITIES";
     pub const NO_ENDPOINT_FOUND: &str = "NO_ENDPOINT_FOUND";
+    pub const GOAWAY: &str = "goaway";
     pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
 }
 

@@ -1,5 +1,12 @@
 //! The data plane: stateless nodes that bridge web clients to brokers.
 
+pub mod app;
 pub mod endpoint;
+mod entrypoint;
 pub mod failure;
+mod http;
 pub mod message;
+pub mod meter;
+mod node;
+mod stop;
+pub mod table;

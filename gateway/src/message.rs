@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +20,7 @@ pub struct Message {
     /// `pagination.nextCursor` prints when this message is the last one delivered. Absent: the id is used.
     pub cursor: Option<String>,
     /// Facts from the source (topic, partition, offset, …) in printing order.
-    pub metadata: Vec<(&'static str, Value)>,
+    pub metadata: Vec<(Cow<'static, str>, Value)>,
     /// Multi-map in order of arrival; names compare without case.
     pub headers: Vec<(String, String)>,
     /// `None`: a tombstone.

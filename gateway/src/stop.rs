@@ -13,7 +13,7 @@ use tokio::sync::futures::OwnedNotified;
 
 /// Why the streams of an API end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
+pub(crate) enum StopReason {
     /// The API was stopped or removed.
     Stopped,
     /// A new version serves from now on; clients should reconnect.
@@ -26,14 +26,14 @@ const RUNNING: u8 = 0;
 
 /// One signal per deployed version of an API. The first reason counts.
 #[derive(Debug, Default)]
-pub struct Stop {
+pub(crate) struct Stop {
     reason: AtomicU8,
     wake: Arc<Notify>,
 }
 
 impl Stop {
     /// Ends every stream that watches.
-    pub fn signal(&self, reason: StopReason) {
+    pub(crate) fn signal(&self, reason: StopReason) {
         let code = match reason {
             StopReason::Stopped => 1,
             StopReason::Redeployed => 2,
@@ -45,7 +45,7 @@ impl Stop {
     }
 
     /// The reason, once there is one.
-    pub fn reason(&self) -> Option<StopReason> {
+    pub(crate) fn reason(&self) -> Option<StopReason> {
         match self.reason.load(Ordering::SeqCst) {
             1 => Some(StopReason::Stopped),
             2 => Some(StopReason::Redeployed),
@@ -55,26 +55,26 @@ impl Stop {
     }
 
     /// Waits for the signal.
-    pub async fn wait(self: &Arc<Self>) -> StopReason {
+    pub(crate) async fn wait(self: &Arc<Self>) -> StopReason {
         let mut watch = StopWatch::new(Arc::clone(self));
         std::future::poll_fn(|cx| watch.poll(cx)).await
     }
 }
 
 /// One stream's view of the signal.
-pub struct StopWatch {
+pub(crate) struct StopWatch {
     stop: Arc<Stop>,
     waiting: Option<(Pin<Box<OwnedNotified>>, Waker)>,
 }
 
 impl StopWatch {
     /// Watches `stop`.
-    pub fn new(stop: Arc<Stop>) -> Self {
+    pub(crate) fn new(stop: Arc<Stop>) -> Self {
         StopWatch { stop, waiting: None }
     }
 
     /// Ready with the reason once the API stops; otherwise the task of `cx` is woken then.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<StopReason> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<StopReason> {
         if let Some(reason) = self.stop.reason() {
             return Poll::Ready(reason);
         }

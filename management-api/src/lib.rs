@@ -28,3 +28,6 @@ pub mod wire;
 
 pub use openapi::openapi;
 pub use server::{Running, run, start};
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The OpenAPI document: a base with Tidegate's own words, and everything else from the handlers.
 
+use crate::error::{Detail, Problem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Tag};
 
@@ -19,7 +20,11 @@ pub(crate) fn base() -> OpenApi {
         .build();
     let mut basic = Http::new(HttpAuthScheme::Basic);
     basic.description = Some("A user of this installation.".to_owned());
-    let components = ComponentsBuilder::new().security_scheme(SCHEME, SecurityScheme::Http(basic)).build();
+    let components = ComponentsBuilder::new()
+        .security_scheme(SCHEME, SecurityScheme::Http(basic))
+        .schema_from::<Problem>()
+        .schema_from::<Detail>()
+        .build();
     let tags = ["APIs", "Plans", "Deployments", "Gateways", "Connectors"].map(Tag::new);
     OpenApiBuilder::new()
         .info(info)
@@ -49,6 +54,34 @@ mod tests {
         }
         let committed = std::fs::read_to_string(&file).unwrap_or_default();
         assert!(committed == actual, "run `make openapi` and commit the result");
+    }
+
+    #[test]
+    fn every_answer_is_described_and_every_reference_leads_somewhere() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let operations =
+            document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
+        for (method, operation) in operations {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert!(
+                    response["description"].is_string(),
+                    "{method} {} {status}",
+                    operation["operationId"]
+                );
+            }
+        }
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn every_level_of_quality_is_spelled_out() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let levels = serde_json::json!(["none", "auto", "at-most-once", "at-least-once"]);
+        assert_eq!(document["components"]["schemas"]["Qos"]["enum"], levels);
     }
 
     #[expect(clippy::disallowed_methods, reason = "a switch of this test, not of the product")]

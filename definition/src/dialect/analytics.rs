@@ -73,10 +73,7 @@ fn logging(node: &Node<'_>, api_type: ApiType) -> Option<Value> {
         ApiType::Proxy => &["messageHeaders", "messagePayload", "messageMetadata"],
     };
     for name in foreign.iter().filter(|name| content[**name] == true) {
-        refuse(&format!(
-            "cannot hold content.{name} in a {} API, set it to false",
-            super::print::api_type(api_type)
-        ));
+        refuse(&format!("cannot hold content.{name} in a {} API, set it to false", api_type.beta_label()));
     }
     let mut logging = json!({ "mode": mode, "phase": phase, "content": content });
     for key in CONDITIONS {

@@ -175,7 +175,7 @@ fn find(node: &Node<'_>, id: &str, context: &Context<'_>) -> Option<&'static End
         Lookup::Available(spec) => {
             let api_type: ApiType = context.api_type.unwrap_or(spec.api_type);
             if spec.api_type != api_type {
-                let wanted = super::print::api_type(spec.api_type);
+                let wanted = spec.api_type.beta_label();
                 let violation = node.violation(GROUP_TYPE, format!("{id} belongs to a {wanted} API"));
                 node.fail(Stage::EndpointGroups, violation.parameter(GROUP_TYPE_PARAMETER, id));
             }

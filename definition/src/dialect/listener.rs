@@ -193,7 +193,7 @@ fn find(
         let reason = format!(
             "{id} belongs on a listener of type {} of a {} API",
             spec.listener,
-            super::print::api_type(spec.api_type)
+            spec.api_type.beta_label()
         );
         let violation = node.violation("listeners.entrypoints.type.unsupported", reason);
         node.fail(Stage::Listeners, violation.empty_parameters());

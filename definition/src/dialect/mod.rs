@@ -124,7 +124,7 @@ fn api_type(node: &Node<'_>, current: Option<&Api>) -> Option<ApiType> {
     if let (Some(sent), Some(current)) = (sent, current)
         && sent != current.api_type
     {
-        let stays = print::api_type(current.api_type);
+        let stays = current.api_type.beta_label();
         let violation =
             node.violation("apiType.notAllowed", format!("must stay {stays}, it cannot be changed"));
         node.fail(Stage::Type, violation.empty_parameters());

@@ -5,8 +5,8 @@
 
 use super::analytics;
 use crate::api::{
-    Api, ApiType, Cors, Endpoint, EndpointGroup, Entrypoint, Flow, Listener, ListenerType, Property,
-    Selector, Settings, Step,
+    Api, Cors, Endpoint, EndpointGroup, Entrypoint, Flow, Listener, ListenerType, Property, Selector,
+    Settings, Step,
 };
 use crate::connector;
 use crate::connector::settings::SettingsSchema;
@@ -14,14 +14,6 @@ use crate::plan::Plan;
 use crate::secrets::{self, MASK};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-
-/// The beta's word for a kind of API.
-pub(super) fn api_type(api_type: ApiType) -> &'static str {
-    match api_type {
-        ApiType::Message => "async",
-        ApiType::Proxy => "sync",
-    }
-}
 
 /// An object under construction; what is absent or empty stays out unless it is put in by hand.
 struct Printed(Map<String, Value>);
@@ -59,7 +51,7 @@ pub fn beta_api(api: &Api) -> Map<String, Value> {
     out.put("name", &api.name);
     out.put("apiVersion", &api.api_version);
     out.put("definitionVersion", "4.0.0");
-    out.put("type", api_type(api.api_type));
+    out.put("type", api.api_type.beta_label());
     out.put_some("description", api.description.as_ref());
     out.put_filled("tags", &api.tags);
     let logging = analytics::as_beta_logging(api);

@@ -1,8 +1,168 @@
-//! Endpoint `mock`.
-use super::{Endpoint, FactoryError, Settings, Shared};
+//! Endpoint `mock`: numbered messages at an interval, and a log line for each message it is sent.
+//!
+//! There is no broker: everything is confirmed at once, and messages need no acknowledgement.
+
+use super::{Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
+use crate::failure::Failure;
+use crate::message::{Message, MessageStream};
+use async_trait::async_trait;
+use bytes::Bytes;
+use definition::api::Qos;
+use definition::connector::mock::{Mock, Pair};
+use futures::{StreamExt as _, stream};
+use serde_json::Value;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, sleep_until};
 
 /// Builds the endpoint.
-pub fn build(_name: &str, _settings: &Settings, _shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError> {
-    Err(FactoryError { path: String::new(), message: "not built yet".into() })
+pub fn build(name: &str, settings: &Settings, _shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError> {
+    let settings = Mock::parse(settings).map_err(|violations| {
+        let first = violations.into_iter().next();
+        first.map_or_else(
+            || FactoryError { path: String::new(), message: "invalid settings".to_owned() },
+            |violation| FactoryError { path: violation.path, message: violation.message },
+        )
+    })?;
+    Ok(Arc::new(MockEndpoint { name: name.to_owned(), sample: Arc::new(Sample::of(settings)) }))
+}
+
+struct MockEndpoint {
+    name: String,
+    sample: Arc<Sample>,
+}
+
+/// What every message is made of.
+struct Sample {
+    interval: Duration,
+    count: Option<u64>,
+    content: Bytes,
+    headers: Vec<(String, String)>,
+    metadata: Vec<(String, Value)>,
+}
+
+impl Sample {
+    fn of(settings: Mock) -> Self {
+        let pairs = |pairs: Option<Vec<Pair>>| pairs.unwrap_or_default().into_iter();
+        Sample {
+            interval: Duration::from_millis(settings.message_interval),
+            count: settings.message_count,
+            content: settings.message_content.into(),
+            headers: pairs(settings.headers).map(|pair| (pair.name, pair.value)).collect(),
+            metadata: pairs(settings.metadata).map(|pair| (pair.name, pair.value.into())).collect(),
+        }
+    }
+
+    fn message(&self, number: u64) -> Message {
+        let mut message = Message::new(Some(self.content.clone()));
+        message.id = Some(number.to_string());
+        message.headers = self.headers.clone();
+        let own = self.metadata.iter().map(|(name, value)| (name.clone().into(), value.clone()));
+        let made = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
+        let made = u64::try_from(made).unwrap_or(u64::MAX);
+        message.metadata = own.chain([("sourceTimestamp".into(), made.into())]).collect();
+        message
+    }
+}
+
+#[async_trait]
+impl Endpoint for MockEndpoint {
+    async fn subscribe(&self, request: SubscribeRequest) -> Result<MessageStream, Failure> {
+        let start = match request.recovery.as_deref().map(str::parse::<u64>) {
+            None => 0,
+            Some(Ok(last)) => last.saturating_add(1),
+            Some(Err(_)) => {
+                tracing::warn!(
+                    endpoint = self.name,
+                    "the position to resume after is no number: starting at 0"
+                );
+                0
+            }
+        };
+        // Numbers are absolute: a stream that resumes does not get more messages than one that read from the start.
+        let own = self.sample.count.unwrap_or(u64::MAX);
+        let wanted = request.limit.map_or(u64::MAX, |limit| start.saturating_add(limit as u64));
+        let sample = Arc::clone(&self.sample);
+        let messages = stream::unfold(start, move |number| {
+            let sample = Arc::clone(&sample);
+            async move {
+                (number < own.min(wanted)).then_some(())?;
+                tokio::time::sleep(sample.interval).await;
+                Some((Ok(sample.message(number)), number + 1))
+            }
+        });
+        Ok(match request.limit_duration {
+            Some(duration) => messages.take_until(sleep_until(Instant::now() + duration)).boxed(),
+            None => messages.boxed(),
+        })
+    }
+
+    async fn publish(&self, _context: &PublishContext, message: Message) -> Result<(), Failure> {
+        let content = message.content.as_deref().unwrap_or_default();
+        tracing::info!(endpoint = self.name, "Received message: {}", String::from_utf8_lossy(content));
+        Ok(())
+    }
+
+    fn recovers(&self, _qos: Qos) -> bool {
+        true
+    }
+
+    async fn probe(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    async fn check(settings: Value, recovery: Option<&str>, limit: Option<usize>, expected: &[&str]) {
+        let settings = settings.as_object().unwrap().clone();
+        let endpoint = build("api/group/mock", &settings, &Shared::default()).unwrap();
+        let request = SubscribeRequest {
+            qos: Qos::Auto,
+            client_identifier: "client".into(),
+            recovery: recovery.map(str::to_owned),
+            limit,
+            limit_duration: Some(Duration::from_secs(60)),
+            attributes: Arc::default(),
+        };
+        let messages: Vec<_> = endpoint.subscribe(request).await.unwrap().collect().await;
+        let ids: Vec<_> =
+            messages.iter().map(|message| message.as_ref().unwrap().id.clone().unwrap()).collect();
+        assert_eq!(ids, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn numbers_end_at_the_count_the_limit_or_the_time() {
+        check(json!({"messageCount": 3}), None, None, &["0", "1", "2"]).await;
+        check(json!({"messageCount": 3}), None, Some(2), &["0", "1"]).await;
+        check(json!({"messageCount": 3}), Some("0"), Some(9), &["1", "2"]).await;
+        check(json!({"messageCount": 3}), Some("7"), None, &[]).await;
+        check(json!({"messageCount": 2}), Some("x"), None, &["0", "1"]).await;
+        check(json!({"messageInterval": 25_000}), None, None, &["0", "1"]).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_carry_what_is_configured() {
+        let settings = json!({
+            "messageContent": "{\"a\":1}",
+            "headers": [{"name": "X-A", "value": "1"}],
+            "metadata": [{"name": "k", "value": "v"}],
+        });
+        let sample = Sample::of(Mock::parse(settings.as_object().unwrap()).unwrap());
+        let message = sample.message(5);
+        assert_eq!(message.content.as_deref(), Some(&b"{\"a\":1}"[..]));
+        assert_eq!(message.headers, [("X-A".to_owned(), "1".to_owned())]);
+        assert_eq!(message.metadata[0], ("k".into(), json!("v")));
+        assert_eq!(message.metadata[1].0, "sourceTimestamp");
+    }
+
+    #[test]
+    fn settings_that_do_not_parse_are_refused_with_their_place() {
+        let settings = json!({"messageInterval": "soon"});
+        let error = build("n", settings.as_object().unwrap(), &Shared::default()).err().unwrap();
+        assert_eq!(error.path, "messageInterval");
+    }
 }

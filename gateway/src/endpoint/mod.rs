@@ -26,6 +26,12 @@ pub trait Endpoint: Send + Sync {
     /// Sends one message; returns after the broker confirmed it. A disabled producer succeeds without sending.
     async fn publish(&self, context: &PublishContext, message: Message) -> Result<(), Failure>;
 
+    /// Whether `SubscribeRequest::recovery` means something at this level. Where the broker keeps the position, or
+    /// nobody does, it does not.
+    fn recovers(&self, qos: Qos) -> bool {
+        matches!(qos, Qos::AtMostOnce | Qos::AtLeastOnce)
+    }
+
     /// Asks the broker whether it answers.
     async fn probe(&self) -> Result<(), Failure>;
 }
@@ -36,7 +42,7 @@ pub struct SubscribeRequest {
     pub qos: Qos,
     /// Consumer group, queue or session is derived from it (QoS auto and above).
     pub client_identifier: Arc<str>,
-    /// `cursor` of http-get, `Last-Event-ID` of SSE; only ever present at at-most-once and at-least-once.
+    /// `cursor` of http-get, `Last-Event-ID` of SSE; only ever present where the endpoint `recovers`.
     pub recovery: Option<String>,
     /// The client takes at most this many messages.
     pub limit: Option<usize>,

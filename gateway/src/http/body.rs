@@ -3,7 +3,6 @@
 use super::frame::FrameStream;
 use crate::message::Ack;
 use bytes::Bytes;
-use futures::Stream as _;
 use http_body::{Body, Frame as BodyFrame};
 use std::convert::Infallible;
 use std::pin::Pin;

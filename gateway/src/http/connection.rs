@@ -52,7 +52,12 @@ const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CONNECTION_HEADERS: [HeaderName; 2] = [CONNECTION, HeaderName::from_static("keep-alive")];
 
 /// Serves a connection until it ends. `drain`: finish what is running, take nothing new.
-pub(crate) async fn serve_connection(tcp: TcpStream, peer: Peer, front: Arc<Front>, drain: CancellationToken) {
+pub(crate) async fn serve_connection(
+    tcp: TcpStream,
+    peer: Peer,
+    front: Arc<Front>,
+    drain: CancellationToken,
+) {
     let peer = Arc::new(peer);
     let Some((protocol, mut io)) = Box::pin(first_bytes(tcp)).await else { return };
     if protocol == Version::HTTP_2 {
@@ -160,7 +165,9 @@ fn framing(request: &Request<Incoming>) -> Framing {
         return Framing::UntilClose;
     }
     let close = request.headers().get_all(CONNECTION).iter().any(|value| {
-        value.to_str().is_ok_and(|list| list.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")))
+        value
+            .to_str()
+            .is_ok_and(|list| list.split(',').any(|token| token.trim().eq_ignore_ascii_case("close")))
     });
     Framing::Chunked { keep_alive: !close && request.body().is_end_stream() }
 }
@@ -263,7 +270,9 @@ async fn http2(io: Io, peer: Arc<Peer>, front: Arc<Front>, drain: CancellationTo
                 Reply::Whole(response) => response.map(|body| Either::Left(Full::new(body))),
                 Reply::Stream { head, frames } => head.map(|()| Either::Right(FrameBody::new(frames))),
                 // Entrypoints that leave HTTP do not match HTTP/2 requests.
-                Reply::Upgrade { .. } => super::respond::no_entrypoint().map(|body| Either::Left(Full::new(body))),
+                Reply::Upgrade { .. } => {
+                    super::respond::no_entrypoint().map(|body| Either::Left(Full::new(body)))
+                }
             };
             strip_connection_headers(response.headers_mut());
             Result::<_, Infallible>::Ok(response)

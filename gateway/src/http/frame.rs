@@ -14,19 +14,19 @@ pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// One piece of a response, settled once it was written to the client.
 #[derive(Debug)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// From `ChunkBuilder`.
-    pub chunk: Bytes,
+    pub(crate) chunk: Bytes,
     /// Delivered when the bytes were handed to the socket.
-    pub ack: Ack,
+    pub(crate) ack: Ack,
 }
 
 /// The pieces of one response, pulled as the client takes them. Failures are rendered as pieces.
-pub type FrameStream = Pin<Box<dyn Stream<Item = Frame> + Send>>;
+pub(crate) type FrameStream = Pin<Box<dyn Stream<Item = Frame> + Send>>;
 
 impl Frame {
     /// A piece whose delivery nobody waits for.
-    pub fn plain(payload: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn plain(payload: impl AsRef<[u8]>) -> Self {
         Frame { chunk: chunk(payload.as_ref()), ack: Ack::none() }
     }
 
@@ -39,30 +39,30 @@ impl Frame {
 }
 
 /// A chunk around a payload. An empty payload gives no bytes: an empty chunk would end the response.
-pub fn chunk(payload: &[u8]) -> Bytes {
+pub(crate) fn chunk(payload: &[u8]) -> Bytes {
     let mut builder = ChunkBuilder::with_capacity(payload.len());
     builder.buffer().extend_from_slice(payload);
     builder.finish()
 }
 
 /// Writes a payload behind the room for its length, so that nothing is moved when the length is known.
-pub struct ChunkBuilder(Vec<u8>);
+pub(crate) struct ChunkBuilder(Vec<u8>);
 
 impl ChunkBuilder {
     /// `payload`: expected size in bytes.
-    pub fn with_capacity(payload: usize) -> Self {
+    pub(crate) fn with_capacity(payload: usize) -> Self {
         let mut buffer = Vec::with_capacity(PREFIX_MAX_BYTES + payload + LINE_END.len());
         buffer.resize(PREFIX_MAX_BYTES, 0);
         ChunkBuilder(buffer)
     }
 
     /// Where the payload is appended.
-    pub fn buffer(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.0
     }
 
     /// The framed chunk.
-    pub fn finish(mut self) -> Bytes {
+    pub(crate) fn finish(mut self) -> Bytes {
         let payload = self.0.len() - PREFIX_MAX_BYTES;
         if payload == 0 {
             return Bytes::new();

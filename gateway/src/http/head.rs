@@ -59,7 +59,8 @@ fn http_date(now: SystemTime) -> String {
     let weekday = DAYS[usize::try_from(days % 7).unwrap_or(0)];
     let (hour, minute) = (second / 3600, second / 60 % 60);
     // Writing to a string does not fail.
-    write!(text, "{weekday}, {day:02} {} {year} {hour:02}:{minute:02}:{:02} GMT", MONTHS[month], second % 60).ok();
+    write!(text, "{weekday}, {day:02} {} {year} {hour:02}:{minute:02}:{:02} GMT", MONTHS[month], second % 60)
+        .ok();
     text
 }
 

@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn a_client_identifier_always_begins_with_who_calls() {
         let me: Arc<str> = "0123".into();
-        let effective = |value: &str| client_identifier(&me, &headers(&CLIENT_IDENTIFIER, value), None).to_string();
+        let effective =
+            |value: &str| client_identifier(&me, &headers(&CLIENT_IDENTIFIER, value), None).to_string();
         assert_eq!(effective("tab-1"), "0123-tab-1");
         assert_eq!(effective("0123"), "0123");
         assert_eq!(effective(&effective("tab-1")), "0123-tab-1");

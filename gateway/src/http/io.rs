@@ -40,11 +40,16 @@ impl Io {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
             return Pin::new(&mut self.tcp).poll_read(cx, buf);
         }
-        let taken = self.early.split_to(self.early.len().min(buf.remaining()));
+        let count = self.early.len().min(buf.remaining());
+        let taken = self.early.split_to(count);
         buf.put_slice(&taken);
         if self.early.is_empty() {
             // An empty slice would still hold the buffer it is cut from.

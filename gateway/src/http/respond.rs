@@ -2,9 +2,9 @@
 
 use crate::failure::Failure;
 use bytes::Bytes;
+use definition::api::ResponseTemplate;
 use http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use definition::api::ResponseTemplate;
 use indexmap::IndexMap;
 use serde_json::json;
 
@@ -99,7 +99,9 @@ fn template<'a>(
 ) -> Option<(&'a str, &'a ResponseTemplate)> {
     let by_type = failure.key.and_then(|key| templates.get(key)).or_else(|| templates.get("DEFAULT"))?;
     let wanted = accepts(request).find_map(|member| by_type.get_key_value(member));
-    wanted.or_else(|| by_type.get_key_value(ANY)).map(|(media_type, template)| (media_type.as_str(), template))
+    wanted
+        .or_else(|| by_type.get_key_value(ANY))
+        .map(|(media_type, template)| (media_type.as_str(), template))
 }
 
 /// `None` when the template needs what this version does not evaluate (an expression), or is no HTTP.

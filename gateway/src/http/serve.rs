@@ -3,13 +3,13 @@
 use super::ids::{self, Ids};
 use super::reply::Reply;
 use super::respond;
-use crate::entrypoint::Exchange;
+use crate::entrypoint::{Exchange, resume_position};
 use crate::failure::{Failure, key};
-use crate::qos;
 use crate::table::Table;
 use crate::table::routes::Route;
 use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
 use definition::limits::REQUEST_TIMEOUT_MS;
+use definition::qos::{Mismatch, check_connection};
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode, Version};
@@ -78,9 +78,8 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
         Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout"))
     });
 
-    let reply = answer.unwrap_or_else(|failure| {
-        Reply::Whole(respond::failure(&failure, &head.headers, &api.templates))
-    });
+    let reply = answer
+        .unwrap_or_else(|failure| Reply::Whole(respond::failure(&failure, &head.headers, &api.templates)));
     entrypoint.meter.answered(reply.status());
     identified(reply, &ids, Some(&client))
 }
@@ -94,19 +93,28 @@ async fn bridge(
     ids: &Ids,
     client_identifier: &Arc<str>,
 ) -> Result<Reply, Failure> {
-    let endpoint = api.endpoint(entrypoint.handler.modes()).ok_or_else(|| {
+    let (endpoint_kind, endpoint) = api.endpoint(entrypoint.modes).ok_or_else(|| {
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::NO_ENDPOINT_FOUND, "No endpoint available")
     })?;
 
-    // Checked when the API was saved as well; definitions that were imported or edited elsewhere end here.
-    qos::check(&entrypoint.connector, entrypoint.qos, &endpoint.connector)?;
+    // Checked when the API was saved as well; whether a client resumes is known only now.
+    let resuming = resume_position(head, entrypoint.kind).is_some();
+    check_connection(api.family, entrypoint.kind, endpoint_kind, entrypoint.qos, resuming).map_err(
+        |mismatch| {
+            let key = match mismatch {
+                Mismatch::Level => key::INCOMPATIBLE_QOS,
+                Mismatch::Capabilities => key::INCOMPATIBLE_QOS_CAPABILITIES,
+            };
+            Failure::new(StatusCode::BAD_REQUEST, key, mismatch.to_string())
+        },
+    )?;
 
     let exchange = Exchange {
         head,
         ids,
         client_identifier,
         qos: entrypoint.qos,
-        endpoint: &endpoint.endpoint,
+        endpoint,
         stop: &api.stop,
         meter: &entrypoint.meter,
     };
@@ -136,7 +144,8 @@ fn host(head: &Parts) -> Result<Option<&str>, &'static str> {
 
 /// The API was deployed to this node and refused by it, and there is no earlier version that could serve.
 fn not_deployed(request: &HeaderMap) -> Reply {
-    let failure = Failure::plain(StatusCode::SERVICE_UNAVAILABLE, "The API on this path could not be deployed");
+    let failure =
+        Failure::plain(StatusCode::SERVICE_UNAVAILABLE, "The API on this path could not be deployed");
     Reply::Whole(respond::failure(&failure, request, &respond::Templates::new()))
 }
 

@@ -7,7 +7,6 @@
 use super::frame::{Frame, FrameStream, LAST_CHUNK};
 use bytes::{Buf as _, Bytes};
 use definition::limits::SLOW_CLIENT_WRITE_TIMEOUT_MS;
-use futures::Stream as _;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
@@ -53,7 +52,14 @@ impl StreamWriter {
     pub(crate) fn new(tcp: TcpStream, head: Bytes, frames: FrameStream, chunked: bool) -> Self {
         let mut pending = VecDeque::with_capacity(IDLE_FRAMES);
         pending.push_back(Frame { chunk: head, ack: crate::message::Ack::none() });
-        StreamWriter { tcp: Some(tcp), frames: Some(frames), pending, chunked, stalled: None, early: Vec::new() }
+        StreamWriter {
+            tcp: Some(tcp),
+            frames: Some(frames),
+            pending,
+            chunked,
+            stalled: None,
+            early: Vec::new(),
+        }
     }
 
     /// Writes what is pending. Ready when nothing is left.
@@ -213,14 +219,20 @@ mod tests {
             tokio::task::yield_now().await;
             Frame::plain("")
         });
-        let writer = StreamWriter::new(server, "HEAD\r\n\r\n".into(), Box::pin(gate.chain(stream::iter(frames))), true);
+        let writer = StreamWriter::new(
+            server,
+            "HEAD\r\n\r\n".into(),
+            Box::pin(gate.chain(stream::iter(frames))),
+            true,
+        );
         let ended = tokio::time::timeout(Duration::from_secs(5), writer).await.unwrap();
         let Ended::Complete(tcp, early) = ended else { panic!("client lost") };
         drop(tcp);
         assert_eq!(early, "GET /next");
         let mut text = String::new();
         client.read_to_string(&mut text).await.ok();
-        let chunks: String = (0..100).map(|n| format!("{}\r\n{n};\r\n", if n < 10 { 2 } else { 3 })).collect();
+        let chunks: String =
+            (0..100).map(|n| format!("{}\r\n{n};\r\n", if n < 10 { 2 } else { 3 })).collect();
         assert_eq!(text, format!("HEAD\r\n\r\n{chunks}0\r\n\r\n"));
     }
 

@@ -11,7 +11,7 @@ pub(crate) mod runtime;
 use crate::endpoint::Shared;
 use crate::stop::StopReason;
 use arc_swap::{ArcSwap, Guard};
-use build::Rejection;
+pub use build::Rejection;
 use definition::api::Path;
 use definition::deployment::{ApiDeployment, KIND_API};
 use definition::digest::{Digest, from_canonical};
@@ -34,7 +34,10 @@ pub struct TableChange {
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// `body`: canonical JSON of an `ApiDeployment`.
-    Upsert { digest: Digest, body: Vec<u8> },
+    Upsert {
+        digest: Digest,
+        body: Vec<u8>,
+    },
     Delete,
 }
 
@@ -136,7 +139,8 @@ impl Table {
         let deployment: ApiDeployment = from_canonical(body)
             .map_err(|error| Rejection::new("definition.unreadable", "", error.to_string()))?;
         let built = catch_unwind(AssertUnwindSafe(|| build::build(&deployment, &self.shared)));
-        let built = built.unwrap_or_else(|_| Err(Rejection::new("panic", "", "the API could not be built: a bug")));
+        let built =
+            built.unwrap_or_else(|_| Err(Rejection::new("panic", "", "the API could not be built: a bug")));
         match built {
             Ok(runtime) => {
                 let old = held.serving.replace((*digest, Arc::new(runtime)));
@@ -146,7 +150,8 @@ impl Table {
             }
             Err(rejection) => {
                 if held.serving.is_none() {
-                    held.refused = deployment.listeners.into_iter().flat_map(|listener| listener.paths).collect();
+                    held.refused =
+                        deployment.listeners.into_iter().flat_map(|listener| listener.paths).collect();
                 }
                 Err(rejection)
             }
@@ -171,6 +176,3 @@ impl Table {
         self.routes.store(Arc::new(table));
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -39,7 +39,7 @@ pub(crate) struct ActionParams {
 /// wait for the next deployment.
 #[utoipa::path(post, path = "/v4/apis/{api}", operation_id = "act_on_api", tag = "APIs",
     params(InApi, ActionParams, ("If-Match" = Option<String>, Header, description = "Refuse unless the API has this ETag")),
-    responses((status = 204, headers(("ETag" = String), ("Last-Modified" = String), ("X-Tidegate-Deployment" = String))),
+    responses((status = 204, description = "Done", headers(("ETag" = String), ("Last-Modified" = String), ("X-Tidegate-Deployment" = String))),
         wire::Invalid, wire::Refusals, wire::Mismatch))]
 pub(crate) async fn act_on_api(
     State(app): State<AppState>,
@@ -77,7 +77,7 @@ pub(crate) async fn act_on_api(
 #[utoipa::path(post, path = "/v4/apis/{api}/deploy", operation_id = "deploy_api", tag = "APIs",
     params(InApi, ("If-Match" = Option<String>, Header, description = "Refuse unless the API has this ETag")),
     request_body(content = Option<wire::Deploy>),
-    responses((status = 200, body = wire::Api,
+    responses((status = 200, description = "The API; gateways that are meant take over", body = wire::Api,
             headers(("ETag" = String), ("Last-Modified" = String), ("X-Tidegate-Deployment" = String))),
         wire::Invalid, wire::Refusals, wire::Mismatch, wire::TooLarge))]
 pub(crate) async fn deploy_api(
@@ -102,9 +102,10 @@ pub(crate) async fn deploy_api(
     Ok((deployment(appended.deployment), shown(&api, &plans)).into_response())
 }
 
-fn deployment(id: Uuid) -> [(HeaderName, HeaderValue); 1] {
-    let id = HeaderValue::from_str(&id.to_string()).unwrap_or(HeaderValue::from_static(""));
-    [(DEPLOYMENT, id)]
+/// Absent while gateways have never been told of the API: then there is no deployment to ask about.
+fn deployment(id: Uuid) -> HeaderMap {
+    let value = HeaderValue::from_str(&id.to_string()).ok().filter(|_| !id.is_nil());
+    value.into_iter().map(|value| (DEPLOYMENT, value)).collect()
 }
 
 fn label(document: Option<&Value>) -> Result<Option<&str>> {

@@ -34,7 +34,7 @@ const NOT_FOUND: &str = "api.notFound";
 /// It is born stopped and private, and nothing reaches gateways before it is started or deployed.
 #[utoipa::path(post, path = "/v4/apis", operation_id = "create_api", tag = "APIs", params(InEnvironment),
     request_body = wire::CreateApi,
-    responses((status = 201, body = wire::Api, headers(("Location" = String))),
+    responses((status = 201, description = "The new API", body = wire::Api, headers(("Location" = String))),
         wire::Invalid, wire::Refusals, wire::TooLarge))]
 pub(crate) async fn create_api(
     State(app): State<AppState>,
@@ -67,7 +67,7 @@ pub(crate) async fn create_api(
 
 /// Lists the APIs of an environment by name
 #[utoipa::path(get, path = "/v4/apis", operation_id = "list_apis", tag = "APIs", params(InEnvironment, PageParams),
-    responses((status = 200, body = wire::ApiPage), wire::Invalid, wire::Refusals))]
+    responses((status = 200, description = "One page", body = wire::ApiPage), wire::Invalid, wire::Refusals))]
 pub(crate) async fn list_apis(
     State(app): State<AppState>,
     _: Actor,
@@ -88,7 +88,7 @@ pub(crate) async fn list_apis(
 
 /// Reads an API
 #[utoipa::path(get, path = "/v4/apis/{api}", operation_id = "get_api", tag = "APIs", params(InApi),
-    responses((status = 200, body = wire::Api, headers(("ETag" = String), ("Last-Modified" = String))), wire::Refusals))]
+    responses((status = 200, description = "The API", body = wire::Api, headers(("ETag" = String), ("Last-Modified" = String))), wire::Refusals))]
 pub(crate) async fn get_api(
     State(app): State<AppState>,
     _: Actor,
@@ -106,7 +106,7 @@ pub(crate) async fn get_api(
 #[utoipa::path(put, path = "/v4/apis/{api}", operation_id = "update_api", tag = "APIs",
     params(InApi, ("If-Match" = Option<String>, Header, description = "Refuse unless the API has this ETag")),
     request_body = wire::UpdateApi,
-    responses((status = 200, body = wire::Api, headers(("ETag" = String), ("Last-Modified" = String))),
+    responses((status = 200, description = "The API", body = wire::Api, headers(("ETag" = String), ("Last-Modified" = String))),
         wire::Invalid, wire::Refusals, wire::Mismatch, wire::TooLarge))]
 pub(crate) async fn update_api(
     State(app): State<AppState>,
@@ -157,7 +157,7 @@ pub(crate) struct DeleteParams {
 /// Deletes a stopped API with its plans
 #[utoipa::path(delete, path = "/v4/apis/{api}", operation_id = "delete_api", tag = "APIs",
     params(InApi, DeleteParams, ("If-Match" = Option<String>, Header, description = "Refuse unless the API has this ETag")),
-    responses((status = 204), wire::Invalid, wire::Refusals, wire::Mismatch))]
+    responses((status = 204, description = "It is gone"), wire::Invalid, wire::Refusals, wire::Mismatch))]
 pub(crate) async fn delete_api(
     State(app): State<AppState>,
     actor: Actor,

@@ -13,6 +13,7 @@ use crate::plans::{self, PlanRecord};
 use crate::scope::Scope;
 use chrono::{DateTime, Utc};
 use definition::deployment::{API_SCHEMA_VERSION, ApiDeployment, DeployedPlan, KIND_API};
+use definition::dialect::check_start;
 use definition::digest;
 use definition::limits::MANAGEMENT_BODY_MAX_BYTES;
 use definition::plan::PlanStatus;
@@ -33,6 +34,7 @@ pub(super) async fn publish(
     api: &mut ApiRecord,
     occasion: Occasion<'_>,
 ) -> Result<Appended> {
+    check_start(&api.definition)?;
     let plans = plans::store::list_for_update(tx, api).await?;
     let content = deployment(scope, api, &plans);
     let body = digest::canonical_bytes(&content)?;

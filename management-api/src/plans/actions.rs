@@ -16,7 +16,7 @@ use serde_json::Value;
 
 /// Publishes a staging plan behind the published ones
 #[utoipa::path(post, path = "/v4/apis/{api}/plans/{plan}/_publish", operation_id = "publish_plan", tag = "Plans",
-    params(InPlan), responses((status = 200, body = wire::Plan), wire::Invalid, wire::Refusals))]
+    params(InPlan), responses((status = 200, description = "The plan", body = wire::Plan), wire::Invalid, wire::Refusals))]
 pub(crate) async fn publish_plan(
     State(app): State<AppState>,
     actor: Actor,
@@ -28,7 +28,7 @@ pub(crate) async fn publish_plan(
 
 /// Deprecates a published plan: it stays in force and takes nobody new
 #[utoipa::path(post, path = "/v4/apis/{api}/plans/{plan}/_deprecate", operation_id = "deprecate_plan", tag = "Plans",
-    params(InPlan), responses((status = 200, body = wire::Plan), wire::Invalid, wire::Refusals))]
+    params(InPlan), responses((status = 200, description = "The plan", body = wire::Plan), wire::Invalid, wire::Refusals))]
 pub(crate) async fn deprecate_plan(
     State(app): State<AppState>,
     actor: Actor,
@@ -40,7 +40,7 @@ pub(crate) async fn deprecate_plan(
 
 /// Deprecates a published plan, under an old name
 #[utoipa::path(post, path = "/v4/apis/{api}/plans/{plan}/_depreciate", operation_id = "depreciate_plan", tag = "Plans",
-    params(InPlan), responses((status = 200, body = wire::Plan), wire::Invalid, wire::Refusals))]
+    params(InPlan), responses((status = 200, description = "The plan", body = wire::Plan), wire::Invalid, wire::Refusals))]
 pub(crate) async fn depreciate_plan(
     State(app): State<AppState>,
     actor: Actor,
@@ -52,7 +52,7 @@ pub(crate) async fn depreciate_plan(
 
 /// Closes a plan for good
 #[utoipa::path(post, path = "/v4/apis/{api}/plans/{plan}/_close", operation_id = "close_plan", tag = "Plans",
-    params(InPlan), responses((status = 200, body = wire::Plan), wire::Invalid, wire::Refusals))]
+    params(InPlan), responses((status = 200, description = "The plan", body = wire::Plan), wire::Invalid, wire::Refusals))]
 pub(crate) async fn close_plan(
     State(app): State<AppState>,
     actor: Actor,

@@ -43,7 +43,7 @@ pub(crate) struct ListParams {
 
 /// Lists the plans of an API in their order
 #[utoipa::path(get, path = "/v4/apis/{api}/plans", operation_id = "list_plans", tag = "Plans", params(InApi, ListParams),
-    responses((status = 200, body = Vec<wire::Plan>), wire::Refusals))]
+    responses((status = 200, description = "The plans", body = Vec<wire::Plan>), wire::Refusals))]
 pub(crate) async fn list_plans(
     State(app): State<AppState>,
     _: Actor,
@@ -68,7 +68,7 @@ pub(crate) async fn list_plans(
 /// Gateways get it with the next deployment of the API.
 #[utoipa::path(post, path = "/v4/apis/{api}/plans", operation_id = "create_plan", tag = "Plans", params(InApi),
     request_body = wire::CreatePlan,
-    responses((status = 201, body = wire::Plan, headers(("Location" = String))),
+    responses((status = 201, description = "The new plan", body = wire::Plan, headers(("Location" = String))),
         wire::Invalid, wire::Refusals, wire::TooLarge))]
 pub(crate) async fn create_plan(
     State(app): State<AppState>,
@@ -98,7 +98,7 @@ pub(crate) async fn create_plan(
 
 /// Reads a plan
 #[utoipa::path(get, path = "/v4/apis/{api}/plans/{plan}", operation_id = "get_plan", tag = "Plans", params(InPlan),
-    responses((status = 200, body = wire::Plan), wire::Refusals))]
+    responses((status = 200, description = "The plan", body = wire::Plan), wire::Refusals))]
 pub(crate) async fn get_plan(
     State(app): State<AppState>,
     _: Actor,
@@ -116,7 +116,7 @@ pub(crate) async fn get_plan(
 /// Status and security type stay as they are. Another `order` moves a published plan among the published ones.
 #[utoipa::path(put, path = "/v4/apis/{api}/plans/{plan}", operation_id = "update_plan", tag = "Plans", params(InPlan),
     request_body = wire::PlanUpdate,
-    responses((status = 200, body = wire::Plan), wire::Invalid, wire::Refusals, wire::TooLarge))]
+    responses((status = 200, description = "The plan", body = wire::Plan), wire::Invalid, wire::Refusals, wire::TooLarge))]
 pub(crate) async fn update_plan(
     State(app): State<AppState>,
     actor: Actor,
@@ -150,7 +150,7 @@ pub(crate) async fn update_plan(
 
 /// Deletes a plan
 #[utoipa::path(delete, path = "/v4/apis/{api}/plans/{plan}", operation_id = "delete_plan", tag = "Plans", params(InPlan),
-    responses((status = 204), wire::Refusals))]
+    responses((status = 204, description = "It is gone"), wire::Refusals))]
 pub(crate) async fn delete_plan(
     State(app): State<AppState>,
     actor: Actor,

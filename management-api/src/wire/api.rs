@@ -41,7 +41,7 @@ pub struct CreateApi {
 /// The whole document of an API, as PUT takes it. What is absent among `tags`, `properties`, `resources`,
 /// `responseTemplates`, `services` and `flows` becomes empty.
 #[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", example = update_example)]
 pub struct UpdateApi {
     /// The id in the path.
     pub id: Uuid,
@@ -199,6 +199,15 @@ pub struct Deploy {
     /// A note for people.
     #[schema(max_length = 32)]
     pub deployment_label: Option<String>,
+}
+
+/// The document of `create_example`, renamed; `id` has to be that of the API.
+fn update_example() -> Value {
+    let mut example = create_example();
+    example["id"] = json!("the id in the path");
+    example["visibility"] = json!("PUBLIC");
+    example["name"] = json!("Orders, renamed");
+    example
 }
 
 fn create_example() -> Value {

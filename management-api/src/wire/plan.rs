@@ -39,7 +39,7 @@ pub struct CreatePlan {
 
 /// A changed plan. Status and security type are not changed this way.
 #[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", example = update_example)]
 pub struct PlanUpdate {
     /// The id in the path, when given.
     pub id: Option<Uuid>,
@@ -117,6 +117,10 @@ pub struct Plan {
     pub plan_security: PlanSecurity,
     /// `status` again.
     pub plan_status: PlanStatus,
+}
+
+fn update_example() -> Value {
+    json!({ "name": "Open", "description": "Nobody needs credentials", "validation": "auto", "flows": [] })
 }
 
 fn create_example() -> Value {

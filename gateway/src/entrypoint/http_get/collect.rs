@@ -1,0 +1,153 @@
+//! The pieces of one collected response, made as messages arrive, until a count, a duration or a stop.
+
+use super::print::{Printer, Tail};
+use crate::entrypoint::{Exchange, GOAWAY};
+use crate::failure::Failure;
+use crate::http::frame::Frame;
+use crate::http::respond;
+use crate::message::{Message, MessageStream};
+use crate::meter::{EntrypointMeter, OpenStream};
+use crate::stop::{StopReason, StopWatch};
+use futures::Stream;
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, Sleep};
+use uuid::Uuid;
+
+/// What one response collects.
+pub(super) struct Plan {
+    pub(super) printer: Printer,
+    /// Greatest number of messages.
+    pub(super) count: usize,
+    /// `None`: until the count is reached.
+    pub(super) duration: Option<Duration>,
+    /// The query parameter `limit`, to be repeated beside the cursor.
+    pub(super) sent_limit: Option<String>,
+}
+
+/// Where the response is.
+enum State {
+    Opening,
+    Items,
+    Ended,
+}
+
+/// A response on its way.
+pub(super) struct Collect {
+    source: Option<MessageStream>,
+    plan: Plan,
+    state: State,
+    taken: usize,
+    /// Position after the last item, or where the endpoint stands when there are none.
+    cursor: Option<String>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    stop: StopWatch,
+    accept: Option<HeaderValue>,
+    meter: Arc<EntrypointMeter>,
+    _open: OpenStream,
+}
+
+impl Collect {
+    pub(super) fn new(source: MessageStream, plan: Plan, exchange: &Exchange<'_>) -> Self {
+        // An absolute time: a client that reads slowly does not wait longer.
+        let deadline =
+            plan.duration.map(|duration| Box::pin(tokio::time::sleep_until(Instant::now() + duration)));
+        Collect {
+            source: Some(source),
+            plan,
+            state: State::Opening,
+            taken: 0,
+            cursor: None,
+            deadline,
+            stop: StopWatch::new(Arc::clone(exchange.stop)),
+            accept: exchange.head.headers.get(ACCEPT).cloned(),
+            meter: Arc::clone(exchange.meter),
+            _open: exchange.meter.open(),
+        }
+    }
+
+    fn item(&mut self, message: Message) -> Frame {
+        let first = self.taken == 0;
+        self.taken += 1;
+        self.meter.subscribed.increment(1);
+        let text = self.plan.printer.item(&message, first);
+        self.cursor = message.cursor.or(message.id).filter(|cursor| !cursor.is_empty());
+        Frame { ack: message.ack, ..Frame::plain(text) }
+    }
+
+    fn end(&mut self, error: Option<Message>) -> Frame {
+        self.source = None;
+        self.state = State::Ended;
+        let (cursor, limit) = (self.cursor.as_deref(), self.plan.sent_limit.as_deref());
+        Frame::plain(self.plan.printer.tail(&Tail { error: error.as_ref(), cursor, limit }))
+    }
+
+    fn failed(&mut self, failure: &Failure) -> Frame {
+        let accept = self.accept.take().map(|value| (ACCEPT, value));
+        let (content_type, content) = respond::failure_body(failure, &HeaderMap::from_iter(accept));
+        let headers =
+            [("Content-Type", content_type.to_owned()), ("Content-Length", content.len().to_string())];
+        let mut message = Message::new(Some(content.into()));
+        message.id = Some(Uuid::new_v4().to_string());
+        message.headers = headers.map(|(name, value)| (name.to_owned(), value)).into();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
+        let mut facts = vec![("statusCode", Value::from(failure.status.as_u16()))];
+        facts.extend(failure.key.map(|key| ("key", key.into())));
+        facts.push(("reason", failure.status.canonical_reason().unwrap_or_default().into()));
+        facts.push(("sourceTimestamp", u64::try_from(now).unwrap_or(u64::MAX).into()));
+        message.metadata = facts.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        self.end(Some(message))
+    }
+
+    /// A redeploy answers the poll as it is, the next one goes to the new version. A stop says why it is short.
+    fn stopped(&mut self, reason: StopReason) -> Frame {
+        match reason {
+            StopReason::Redeployed => self.end(None),
+            StopReason::Stopped | StopReason::Shutdown => {
+                let mut message = Message::new(Some(GOAWAY.into()));
+                message.id = Some("goaway".to_owned());
+                self.end(Some(message))
+            }
+        }
+    }
+}
+
+impl Stream for Collect {
+    type Item = Frame;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let this = &mut *self;
+        match this.state {
+            State::Opening => {
+                this.state = State::Items;
+                return Poll::Ready(Some(Frame::plain(this.plan.printer.opening())));
+            }
+            State::Items => {}
+            State::Ended => return Poll::Ready(None),
+        }
+        if this.taken >= this.plan.count {
+            return Poll::Ready(Some(this.end(None)));
+        }
+        let expired = this.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready());
+        if expired {
+            return Poll::Ready(Some(this.end(None)));
+        }
+        if let Poll::Ready(reason) = this.stop.poll(cx) {
+            return Poll::Ready(Some(this.stopped(reason)));
+        }
+        let Some(source) = &mut this.source else { return Poll::Ready(None) };
+        source.as_mut().poll_next(cx).map(|next| {
+            Some(match next {
+                Some(Ok(message)) => this.item(message),
+                Some(Err(failure)) => this.failed(&failure),
+                None => this.end(None),
+            })
+        })
+    }
+}

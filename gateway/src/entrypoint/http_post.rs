@@ -1,0 +1,111 @@
+//! Entrypoint `http-post`: one request body, one message. 202 says that the endpoint confirmed it.
+
+use super::{Entrypoint, Exchange, GOAWAY};
+use crate::failure::{Failure, key};
+use crate::http::ids;
+use crate::http::reply::Reply;
+use crate::http::respond;
+use crate::message::Message;
+use crate::stop::StopReason;
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use definition::api::Settings;
+use definition::connector::http_post::HttpPost;
+use definition::limits::MESSAGE_BODY_MAX_BYTES;
+use definition::violation::Violation;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+/// Builds the entrypoint.
+pub(crate) fn build(settings: &Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>> {
+    Ok(Box::new(Post { settings: HttpPost::parse(settings)? }))
+}
+
+struct Post {
+    settings: HttpPost,
+}
+
+#[async_trait]
+impl Entrypoint for Post {
+    fn matches(&self, head: &Parts) -> bool {
+        head.method == Method::POST
+    }
+
+    async fn handle(&self, exchange: Exchange<'_>, body: Incoming) -> Result<Reply, Failure> {
+        let content = tokio::select! {
+            // Most bodies are there with their head.
+            biased;
+            content = whole(exchange.head, body) => content?,
+            failure = leaving(&exchange) => return Err(failure),
+        };
+        // A body that is empty is no message, and what is not published cannot fail.
+        if !content.is_empty() {
+            let mut message = Message::new(Some(content));
+            if self.settings.request_headers_to_message {
+                message.headers = headers(&exchange);
+            }
+            // From here on the message may be on its way: it is waited for, whatever happens to the API.
+            exchange.endpoint.publish(&exchange.writer(), message).await?;
+            exchange.meter.published.increment(1);
+        }
+        Ok(Reply::Whole(respond::empty(StatusCode::ACCEPTED)))
+    }
+}
+
+/// Reads the body, up to the limit.
+async fn whole(head: &Parts, mut body: Incoming) -> Result<Bytes, Failure> {
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > MESSAGE_BODY_MAX_BYTES as u64) {
+        return Err(too_large());
+    }
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|_| Failure::plain(StatusCode::BAD_REQUEST, "The request body is incomplete."))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + more.len() + data.len() > MESSAGE_BODY_MAX_BYTES {
+            return Err(too_large());
+        }
+        // Most bodies arrive in one piece, which is used as it is.
+        if first.is_empty() {
+            first = data;
+        } else {
+            more.extend_from_slice(&data);
+        }
+    }
+    Ok(if more.is_empty() { first } else { [first, more.freeze()].concat().into() })
+}
+
+fn too_large() -> Failure {
+    let message = format!("The request body is larger than {MESSAGE_BODY_MAX_BYTES} bytes.");
+    Failure::plain(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+/// Ready when there is no use in waiting for the rest of a body. A redeploy is no reason: the version that took the
+/// request completes it.
+async fn leaving(exchange: &Exchange<'_>) -> Failure {
+    match exchange.stop.wait().await {
+        StopReason::Stopped | StopReason::Shutdown => {
+            Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::GOAWAY, GOAWAY)
+        }
+        StopReason::Redeployed => std::future::pending().await,
+    }
+}
+
+/// The headers of the request, with the identifiers that are in effect. Values that are no text are replaced.
+fn headers(exchange: &Exchange<'_>) -> Vec<(String, String)> {
+    let own = [ids::TRANSACTION_ID, ids::REQUEST_ID, ids::CLIENT_IDENTIFIER];
+    let sent = exchange.head.headers.iter().filter(|(name, _)| !own.contains(name));
+    let sent = sent.map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let effective = [
+        (ids::TRANSACTION_ID_PARAMETER, &exchange.ids.transaction),
+        (ids::REQUEST_ID_PARAMETER, &exchange.ids.request),
+        (ids::CLIENT_IDENTIFIER_PARAMETER, exchange.client_identifier),
+    ];
+    sent.chain(effective.map(|(name, value)| (name.to_owned(), value.to_string()))).collect()
+}
