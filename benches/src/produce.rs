@@ -25,7 +25,7 @@ const OPEN_LOOP_SHARE: f64 = 0.5;
 /// flight), 200-byte JSON, 4 partitions, acks=all.
 ///
 /// Prints requests/s, p50, p99 and CPU per request of all four in turn, and the ratios to the better F1 per round. Every
-/// 202 is compared with the topic's end offsets. Takes about 2.5 minutes (rounds × connections × 4 × seconds, and an open
+/// 202 is compared with the topic's end offsets. Takes about three minutes (rounds × connections × 4 × seconds, and an open
 /// loop at half the throughput).
 #[derive(clap::Args, Clone)]
 pub(crate) struct Args {
