@@ -13,7 +13,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     serve_with(|_| ready(StatusCode::ACCEPTED)).await
 }
 
-/// The server, with `accept` deciding the status from the body.
+/// The server on a free loopback port that it prints, with `accept` deciding the status from the body.
 pub(crate) async fn serve_with<A, S>(accept: A) -> anyhow::Result<()>
 where
     A: Fn(Bytes) -> S + Clone + Send + Sync + 'static,
@@ -21,6 +21,15 @@ where
 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("listening {}", listener.local_addr()?);
+    serve_on(listener, accept).await
+}
+
+/// The same on a listener that is there already.
+pub(crate) async fn serve_on<A, S>(listener: TcpListener, accept: A) -> anyhow::Result<()>
+where
+    A: Fn(Bytes) -> S + Clone + Send + Sync + 'static,
+    S: Future<Output = StatusCode> + Send,
+{
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

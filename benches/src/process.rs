@@ -52,6 +52,8 @@ impl Process {
                 command.env_remove(name);
             }
         }
+        // A backtrace per error value would be measured too.
+        command.env("RUST_BACKTRACE", "0");
         command.args(&words[1..]).envs(program.env).current_dir(folder);
         command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output).kill_on_drop(true);
         let child =

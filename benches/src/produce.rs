@@ -25,7 +25,7 @@ const OPEN_LOOP_SHARE: f64 = 0.5;
 /// flight), 200-byte JSON, 4 partitions, acks=all.
 ///
 /// Prints requests/s, p50, p99 and CPU per request of all four in turn, and the ratios to the better F1 per round. Every
-/// 202 is compared with the topic's end offsets. Takes about 2.5 minutes (rounds × connections × 4 × seconds, and an open
+/// 202 is compared with the topic's end offsets. Takes about three minutes (rounds × connections × 4 × seconds, and an open
 /// loop at half the throughput).
 #[derive(clap::Args, Clone)]
 pub(crate) struct Args {
@@ -135,7 +135,8 @@ async fn rounds(args: &Args, contenders: &[Contender], connections: usize) -> an
             let index = (round + turn) % contenders.len();
             let contender = &contenders[index];
             let load = load(args, contender, connections);
-            outcomes[index].push(verified(args, contender, load::closed(&load, &contender.process)).await?);
+            outcomes[index]
+                .push(verified(args, contender, load::closed(&load, contender.process.pid())).await?);
         }
     }
     Ok(outcomes)
@@ -246,7 +247,7 @@ async fn open_loop(
         for index in [round % 2, (round + 1) % 2] {
             let contender = [floor, ours][index];
             let load = load(args, contender, connections);
-            let outcome = verified(args, contender, load::open(&load, rate, &contender.process)).await?;
+            let outcome = verified(args, contender, load::open(&load, rate, contender.process.pid())).await?;
             p50[index].push(outcome.latency_ms(0.5));
             p99[index].push(outcome.latency_ms(0.99));
         }
