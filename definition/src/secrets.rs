@@ -12,11 +12,10 @@ pub const MASK: &str = "********";
 pub fn mask(schema: &Value, settings: &Settings) -> Settings {
     let shown = |(key, value): (&String, &Value)| {
         let member = &schema["properties"][key];
-        let value = match value {
-            Value::Object(object) => Value::Object(mask(member, object)),
-            Value::Null => Value::Null,
-            _ if is_secret(member) => Value::from(MASK),
-            other => other.clone(),
+        let value = match value.as_object() {
+            Some(object) => Value::Object(mask(member, object)),
+            None if is_secret(member) && !value.is_null() => Value::from(MASK),
+            None => value.clone(),
         };
         (key.clone(), value)
     };

@@ -169,18 +169,14 @@ fn exact_text(schema: &Value, text: &str) -> Option<Value> {
 }
 
 fn explain(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Violation {
-    let mut pointer = error.instance_path().as_str().to_owned();
-    let reason = match error.kind() {
-        ValidationErrorKind::Required { property } => {
-            let key = property.as_str().unwrap_or_default();
-            let place = format!("#{pointer}");
-            let reason = format!("{place}: required key [{key}] not found, it must be set");
-            pointer = format!("{pointer}/{key}");
-            return Violation::new(dotted(&pointer), "data.invalid", reason);
-        }
-        kind => reason(schema, &pointer, kind, error.instance()),
-    };
-    Violation::new(dotted(&pointer), "data.invalid", format!("#{pointer}: {reason}"))
+    let pointer = error.instance_path().as_str();
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        let key = property.as_str().unwrap_or_default();
+        let message = format!("#{pointer}: required key [{key}] not found, it must be set");
+        return Violation::new(dotted(&format!("{pointer}/{key}")), "data.invalid", message);
+    }
+    let reason = reason(schema, pointer, error.kind(), error.instance());
+    Violation::new(dotted(pointer), "data.invalid", format!("#{pointer}: {reason}"))
 }
 
 fn reason(schema: &Value, pointer: &str, kind: &ValidationErrorKind, found: &Value) -> String {
@@ -190,7 +186,7 @@ fn reason(schema: &Value, pointer: &str, kind: &ValidationErrorKind, found: &Val
         Value::String(text) => quote(text),
         Value::Number(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
-        other => kind_of(other).to_owned(),
+        Value::Null | Value::Array(_) | Value::Object(_) => kind_of(found).to_owned(),
     };
     if let ValidationErrorKind::Type { kind: TypeKind::Single(expected) } = kind {
         let expected = expected.to_string();

@@ -51,16 +51,15 @@ pub(super) fn failover(node: &Node<'_>) -> Option<Settings> {
     /// Longest duration and greatest count: what fits the wire type of the field.
     const MAX: i64 = i32::MAX as i64;
     let number = |key: &str, min: i64, default: i64| node.get(key).integer(min..=MAX).unwrap_or(default);
-    let failover = json!({
+    let Value::Object(failover) = json!({
         "enabled": node.get("enabled").flag().unwrap_or(false),
         "maxRetries": number("maxRetries", 0, 2),
         "slowCallDuration": number("slowCallDuration", 50, 2000),
         "openStateDuration": number("openStateDuration", 500, 10_000),
         "maxFailures": number("maxFailures", 1, 5),
         "perSubscription": node.get("perSubscription").flag().unwrap_or(true),
-    });
-    match failover {
-        Value::Object(failover) => Some(failover),
-        _ => None,
-    }
+    }) else {
+        return None;
+    };
+    Some(failover)
 }

@@ -144,92 +144,92 @@ endpointGroups[0].endpoints[0].configuration.headers[1].name data.invalid: #/hea
     );
 }
 
+#[track_caller]
+fn check_kafka(configuration: Value, expected: &str) {
+    same(&faults(&kafka(configuration)), expected);
+}
+
+/// Sound settings with one member set.
+#[track_caller]
+fn check_kafka_with(member: &str, value: Value, expected: &str) {
+    let mut configuration = json!({"bootstrapServers": "k:1", "topics": ["t"]});
+    configuration[member] = value;
+    check_kafka(configuration, expected);
+}
+
 #[test]
-fn kafka_settings_are_checked_as_the_connector_sees_them() {
-    #[track_caller]
-    fn check(configuration: Value, expected: &str) {
-        same(&faults(&kafka(configuration)), expected);
-    }
-    let base = || json!({"bootstrapServers": "k:1", "topics": ["t"]});
-    #[track_caller]
-    fn check_with(mut base: Value, member: &str, value: Value, expected: &str) {
-        base[member] = value;
-        check(base, expected);
-    }
-    check(
+fn kafka_needs_brokers_and_topics() {
+    check_kafka(
         json!({}),
         "endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: #: required key [bootstrapServers] not found, it must be set",
     );
-    check(json!({"bootstrapServers": "kafka:9092"}), "accepted");
-    check(
+    check_kafka(json!({"bootstrapServers": "kafka:9092"}), "accepted");
+    check_kafka(
         json!({"bootstrapServers": "kafka, b:x,:1, [::1]:9092, c:70000"}),
         r#"endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: bootstrapServers must list host:port pairs separated by commas, found "kafka"
 endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: bootstrapServers must list host:port pairs separated by commas, found "b:x"
 endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: bootstrapServers must list host:port pairs separated by commas, found ":1"
 endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: bootstrapServers must list host:port pairs separated by commas, found "c:70000""#,
     );
-    check(
+    check_kafka(
         json!({"bootstrapServers": "k:1", "topics": ["a b", ""]}),
         r#"endpointGroups[0].endpoints[0].configuration.topics[0] data.invalid: topics[0]: "a b" is no topic name, use 1 to 249 letters, digits, '.', '_' or '-'
 endpointGroups[0].endpoints[0].configuration.topics[1] data.invalid: topics[1]: "" is no topic name, use 1 to 249 letters, digits, '.', '_' or '-'"#,
     );
-    check(
+    check_kafka(
         json!({"bootstrapServers": "k:1", "topics": []}),
         "endpointGroups[0].endpoints[0].configuration.topics data.invalid: #/topics: must not be empty, give a value or leave the key out",
     );
-    check(
+    check_kafka(
         json!({"bootstrapServers": "k:1", "consumer": {}, "producer": {"enabled": true}}),
         "endpointGroups[0].endpoints[0].configuration.consumer.topics data.invalid: consumer.topics is required while the consumer is enabled: name a topic or disable it\n\
 endpointGroups[0].endpoints[0].configuration.producer.topics data.invalid: producer.topics is required while the producer is enabled: name a topic or disable it",
     );
-    check(json!({"bootstrapServers": "k:1", "consumer": {"enabled": false}}), "accepted");
-    check_with(
-        base(),
+    check_kafka(json!({"bootstrapServers": "k:1", "consumer": {"enabled": false}}), "accepted");
+}
+
+#[test]
+fn kafka_directions_and_security_have_their_rules() {
+    check_kafka_with(
         "consumer",
         json!({"autoOffsetReset": "sometimes"}),
         r#"endpointGroups[0].endpoints[0].configuration.consumer.autoOffsetReset data.invalid: #/consumer/autoOffsetReset: "sometimes" is not a valid enum value, use one of latest, earliest, none"#,
     );
-    check_with(
-        base(),
+    check_kafka_with(
         "consumer",
         json!({"topics": ["a"], "topicPattern": "a.*"}),
         "endpointGroups[0].endpoints[0].configuration.consumer.topics data.invalid: consumer.topics and consumer.topicPattern exclude each other, remove one of them\n\
 endpointGroups[0].endpoints[0].configuration.consumer.topicPattern data.invalid: consumer.topicPattern: reading by pattern is not available in this version, list the topics instead",
     );
-    check_with(
-        base(),
+    check_kafka_with(
         "consumer",
         json!({"checkTopicExistence": true, "removeConfluentHeader": true}),
         "endpointGroups[0].endpoints[0].configuration.consumer.checkTopicExistence data.invalid: consumer.checkTopicExistence: the check is not available in this version, set it to false or remove it\n\
 endpointGroups[0].endpoints[0].configuration.consumer.removeConfluentHeader data.invalid: consumer.removeConfluentHeader: the removal is not available in this version, set it to false or remove it",
     );
-    check_with(
-        base(),
+    check_kafka_with(
         "consumer",
         json!({"checkTopicExistence": false, "removeConfluentHeader": false}),
         "accepted",
     );
     let sasl = json!({"saslMechanism": "SCRAM_SHA-256", "saslJaasConfig": "hush"});
-    check_with(
-        base(),
+    check_kafka_with(
         "security",
         json!({"protocol": "SASL_SSL", "sasl": sasl}),
         "endpointGroups[0].endpoints[0].configuration.security.protocol data.invalid: security.protocol: the security protocol SASL_SSL is not available in this version, use PLAINTEXT",
     );
-    check_with(
-        base(),
+    check_kafka_with(
         "security",
         json!({"sasl": {"saslMechanism": "magic", "saslJaasConfig": ["hush"]}}),
         r#"endpointGroups[0].endpoints[0].configuration.security.sasl.saslMechanism data.invalid: #/security/sasl/saslMechanism: "magic" is not a valid enum value, use one of GSSAPI, OAUTHBEARER, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, AWS_MSK_IAM
 endpointGroups[0].endpoints[0].configuration.security.sasl.saslJaasConfig data.invalid: #/security/sasl/saslJaasConfig: expected type: string, found: a list; send a text"#,
     );
-    check_with(
-        base(),
+    check_kafka_with(
         "security",
         json!({"sasl": "hush"}),
         "endpointGroups[0].endpoints[0].configuration.security.sasl data.invalid: #/security/sasl: expected type: object, found: a string; send an object",
     );
-    check_with(base(), "producer", json!({"compressionType": "ZSTD"}), "accepted");
+    check_kafka_with("producer", json!({"compressionType": "ZSTD"}), "accepted");
 }
 
 #[test]

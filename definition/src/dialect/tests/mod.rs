@@ -50,7 +50,9 @@ fn set(document: &mut Value, pointer: &str, value: Value) {
         Value::Object(object) => {
             object.insert(key.to_owned(), value);
         }
-        other => panic!("{pointer} is below {other}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            panic!("{pointer} is below a leaf")
+        }
     }
 }
 
