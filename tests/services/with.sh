@@ -31,6 +31,11 @@ clean_up() {
   exit "$code"
 }
 
+# Many clients at once need many files; a shell's usual 1024 are too few.
+hard=$(ulimit -Hn)
+[ "$hard" = unlimited ] || [ "$hard" -gt 65536 ] && hard=65536
+ulimit -Sn "$hard" 2>/dev/null || true
+
 mkdir -p "$services"
 exec 9>"$services/lock"
 flock -n 9 || { say "Another run in this checkout has its services up; waiting for it"; flock 9; }
