@@ -3,3 +3,4 @@
 pub mod db;
 pub mod deploy_log;
 pub mod scope;
+pub mod sync;
