@@ -22,6 +22,7 @@ pub mod scope;
 mod seed;
 mod server;
 mod swagger;
+pub mod sync;
 mod urls;
 mod users;
 pub mod wire;
