@@ -43,13 +43,8 @@ enum Phase {
     Live,
 }
 
-impl FromBeginning {
-    pub(super) fn new(clients: Arc<Clients>, connection: Connection, live: Reader) -> FromBeginning {
-        FromBeginning { clients, connection, live, phase: Phase::Waiting }
-    }
-
-    /// The next message; `Ok(None)`: the source is over.
-    pub(super) async fn next(&mut self) -> Result<Option<Message>, Failure> {
+impl super::Source for FromBeginning {
+    async fn next(&mut self) -> Result<Option<Message>, Failure> {
         loop {
             match &mut self.phase {
                 Phase::Waiting => {
@@ -64,9 +59,15 @@ impl FromBeginning {
                         self.begin(from)?;
                     }
                 },
-                Phase::Live => return Ok(self.live.next().await?.map(|shared| shared.message())),
+                Phase::Live => return Ok(self.live.next().await?),
             }
         }
+    }
+}
+
+impl FromBeginning {
+    pub(super) fn new(clients: Arc<Clients>, connection: Connection, live: Reader) -> FromBeginning {
+        FromBeginning { clients, connection, live, phase: Phase::Waiting }
     }
 
     /// Waits until the fetch that this client will join is live.

@@ -33,6 +33,19 @@ impl Cursor {
         self.0.get(topic)?.get(&partition).copied()
     }
 
+    /// Takes the last offset read of a partition out.
+    pub(super) fn take(&mut self, topic: &str, partition: i32) -> Option<i64> {
+        self.0.get_mut(topic)?.remove(&partition)
+    }
+
+    /// Adds the positions of `other`; where both have one, the earlier counts, so that nothing is lost.
+    pub(super) fn merge(&mut self, other: &Cursor) {
+        for (topic, partition, offset) in other.iter() {
+            let offset = self.get(topic, partition).map_or(offset, |own| own.min(offset));
+            self.set(topic, partition, offset);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

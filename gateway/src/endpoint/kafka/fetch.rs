@@ -11,6 +11,7 @@ use super::permits::Permit;
 use super::record::{Record, TopicNames};
 use super::ring::{Gap, Ring, SharedRecord};
 use crate::failure::Failure;
+use crate::message::Message;
 use definition::limits::SHARED_FETCH_BUFFER_MAX_BYTES;
 use http::StatusCode;
 use rdkafka::Offset;
@@ -234,12 +235,11 @@ impl Drop for Reader {
     }
 }
 
-impl Reader {
-    /// The next record; `Ok(None)`: the fetch was closed.
-    pub(super) async fn next(&mut self) -> Result<Option<Arc<SharedRecord>>, Failure> {
+impl super::Source for Reader {
+    async fn next(&mut self) -> Result<Option<Message>, Failure> {
         loop {
             if let Some(shared) = self.batch.pop_front() {
-                return Ok(Some(shared));
+                return Ok(Some(shared.message()));
             }
             self.changed.mark_unchanged();
             {
@@ -256,7 +256,9 @@ impl Reader {
             }
         }
     }
+}
 
+impl Reader {
     /// Waits until the fetch is live or over.
     pub(super) async fn started(&mut self) {
         while matches!(self.fetch.state().phase, Phase::Starting) {

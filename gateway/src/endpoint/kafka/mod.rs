@@ -8,15 +8,19 @@
 mod attributes;
 mod backlog;
 mod client_config;
+mod consume;
 mod consumer;
 mod cursor;
 mod fetch;
+mod group;
 mod link;
+mod member;
 mod permits;
 mod produce;
 mod producer;
 mod record;
 mod ring;
+mod window;
 
 use super::{Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
 use crate::failure::Failure;
@@ -24,9 +28,12 @@ use crate::message::{Message, MessageStream};
 use async_trait::async_trait;
 use backlog::FromBeginning;
 use client_config::Connection;
+use consume::Wishes;
+use cursor::Cursor;
 use definition::api::Qos;
 use definition::connector::kafka::{AutoOffsetReset, Kafka};
 use futures::stream::{self, StreamExt as _};
+use group::GroupKey;
 use http::StatusCode;
 use produce::{Producers, Publisher};
 use rdkafka::config::FromClientConfig;
@@ -47,6 +54,7 @@ pub struct Clients {
     addresses: HashMap<String, String>,
     producers: Producers,
     fetches: fetch::Fetches,
+    groups: consume::Groups,
     permits: permits::Permits,
 }
 
@@ -96,9 +104,7 @@ impl Endpoint for KafkaEndpoint {
         let topics = topics.into_iter().map(Arc::from).collect();
         match request.qos {
             Qos::None => self.subscribe_shared(topics).await,
-            Qos::Auto | Qos::AtMostOnce | Qos::AtLeastOnce => {
-                Err(Failure::plain(StatusCode::NOT_IMPLEMENTED, "not built yet"))
-            }
+            Qos::Auto | Qos::AtMostOnce | Qos::AtLeastOnce => self.subscribe_group(topics, request).await,
         }
     }
 
@@ -127,33 +133,66 @@ impl KafkaEndpoint {
             AutoOffsetReset::Latest => {
                 let mut reader = fetch::join(&self.clients, key)?;
                 ready(reader.started()).await;
-                Ok(stream::unfold(Some(reader), |reader| async {
-                    let mut reader = reader?;
-                    match reader.next().await {
-                        Ok(Some(shared)) => Some((Ok(shared.message()), Some(reader))),
-                        Ok(None) => None,
-                        Err(failure) => Some((Err(failure), None)),
-                    }
-                })
-                .boxed())
+                Ok(messages(reader))
             }
             AutoOffsetReset::Earliest => {
                 let live = fetch::join(&self.clients, key)?;
                 let (clients, connection) = (Arc::clone(&self.clients), self.connection.clone());
                 let mut reader = FromBeginning::new(clients, connection, live);
                 ready(reader.started()).await;
-                Ok(stream::unfold(Some(reader), |reader| async {
-                    let mut reader = reader?;
-                    match reader.next().await {
-                        Ok(Some(message)) => Some((Ok(message), Some(reader))),
-                        Ok(None) => None,
-                        Err(failure) => Some((Err(failure), None)),
-                    }
-                })
-                .boxed())
+                Ok(messages(reader))
             }
         }
     }
+
+    /// The other levels: the group consumer of the client identifier.
+    async fn subscribe_group(
+        &self,
+        topics: Vec<Arc<str>>,
+        request: SubscribeRequest,
+    ) -> Result<MessageStream, Failure> {
+        let settings = &self.settings.consumer;
+        let encode_ids = settings.encode_message_id;
+        let recoverable = request.qos != Qos::Auto;
+        let cursor = match request.recovery.as_deref().filter(|_| recoverable) {
+            Some(text) => Cursor::decode(text, encode_ids)?,
+            None => Cursor::default(),
+        };
+        let key = GroupKey {
+            connection: self.connection.clone(),
+            group_id: attributes::group_id(&request.attributes, &request.client_identifier),
+            topics,
+            level: request.qos,
+            reset: settings.auto_offset_reset,
+        };
+        let start = request.limit_duration.map_or(consumer::START, |limit| limit * 3 / 4);
+        let starting_cursor = request.starting_cursor;
+        let wishes = Wishes { cursor, starting_cursor, encode_ids, limit: request.limit, start };
+        let mut connection = consume::join(&self.clients, key, wishes)?;
+        if request.limit_duration.is_none() {
+            ready(connection.started()).await;
+        }
+        Ok(messages(connection))
+    }
+}
+
+/// Where the messages of one client come from.
+trait Source: Send + 'static {
+    /// The next message; `Ok(None)`: the source is over.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Message>, Failure>> + Send;
+}
+
+/// A stream that ends with its source, or with the source's failure as its last item.
+fn messages(source: impl Source) -> MessageStream {
+    stream::unfold(Some(source), |source| async {
+        let mut source = source?;
+        match source.next().await {
+            Ok(Some(message)) => Some((Ok(message), Some(source))),
+            Ok(None) => None,
+            Err(failure) => Some((Err(failure), None)),
+        }
+    })
+    .boxed()
 }
 
 /// Waits for a source a little. Whether it became ready shows in the stream.
