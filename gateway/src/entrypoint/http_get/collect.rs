@@ -1,6 +1,7 @@
 //! The pieces of one collected response, made as messages arrive, until a count, a duration or a stop.
 
 use super::print::{Printer, Tail};
+use crate::endpoint::StartingCursor;
 use crate::entrypoint::{Exchange, GOAWAY};
 use crate::failure::Failure;
 use crate::http::frame::Frame;
@@ -29,6 +30,10 @@ pub(super) struct Plan {
     pub(super) duration: Option<Duration>,
     /// The query parameter `limit`, to be repeated beside the cursor.
     pub(super) sent_limit: Option<String>,
+    /// Where the endpoint began to read, and where the caller asked it to: the cursor of a response without items, so
+    /// that a caller can poll from the beginning.
+    pub(super) starting_cursor: StartingCursor,
+    pub(super) sent_cursor: Option<String>,
 }
 
 /// Where the response is.
@@ -84,7 +89,9 @@ impl Collect {
     fn end(&mut self, error: Option<Message>) -> Frame {
         self.source = None;
         self.state = State::Ended;
-        let (cursor, limit) = (self.cursor.as_deref(), self.plan.sent_limit.as_deref());
+        let start = || self.plan.starting_cursor.get().or(self.plan.sent_cursor.as_deref());
+        let cursor = self.cursor.as_deref().or_else(|| start().filter(|_| self.taken == 0));
+        let limit = self.plan.sent_limit.as_deref();
         Frame::plain(self.plan.printer.tail(&Tail { error: error.as_ref(), cursor, limit }))
     }
 
