@@ -9,4 +9,5 @@ pub mod message;
 pub mod meter;
 mod node;
 mod stop;
+pub mod sync;
 pub mod table;
