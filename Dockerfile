@@ -5,7 +5,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --workspace
+RUN cargo build --release --locked
 
 FROM debian:bookworm-slim
 RUN apt-get update \

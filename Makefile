@@ -1,5 +1,5 @@
 # Every target is what CI runs or what a user needs. Add behaviour to a target, not a target.
-.PHONY: run test check openapi
+.PHONY: run test check openapi bench
 
 run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway, everything in memory or ./.tidegate
 	@tests/services/packages.sh build
@@ -18,3 +18,6 @@ openapi: ## writes the document of the management API again
 	cargo build --workspace
 	target/debug/tidegate openapi > target/management-api.json
 	mv target/management-api.json openapi/management-api.json
+
+bench: ## measures against floors in the same run and prints ratios; about five minutes
+	@benches/run.sh $(ARGS)

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 pub type Settings = Map<String, Value>;
 
 tokens! {
-    /// The dialect a definition was created in; decides the column of the QoS matrix (DESIGN 5).
+    /// The dialect a definition was created in; decides the column of the quality matrix.
     pub enum Family {
-        /// 3.20 spelling: `async`, `4.0.0`, flat endpoint configuration.
+        /// Beta spelling: `async`, `4.0.0`, flat endpoint configuration.
         Beta = "beta",
         /// 4.x spelling: `MESSAGE` or `V4`.
         V4 = "v4",
@@ -71,6 +71,16 @@ tokens! {
 tokens! {
     /// Direction of a channel selector.
     pub enum ChannelOperation { Subscribe = "subscribe", Publish = "publish" }
+}
+
+impl ApiType {
+    /// The beta's word.
+    pub fn beta_label(self) -> &'static str {
+        match self {
+            ApiType::Message => "async",
+            ApiType::Proxy => "sync",
+        }
+    }
 }
 
 /// The whole definition. Identity, state and dates are columns of the store, not members.
@@ -235,7 +245,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// The settings that the connector reads: `configuration` with the shared part laid over it, whole and never
-    /// merged field by field (management-api.md 1.10, 6).
+    /// merged field by field.
     pub fn effective_settings(&self, group: &EndpointGroup) -> Settings {
         let mut effective = self.configuration.clone().unwrap_or_default();
         let shared = if self.inherit_configuration {

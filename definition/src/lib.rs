@@ -2,13 +2,16 @@
 //! which qualities of service fit together. No I/O, no async, no clock: values in, values out.
 
 pub mod api;
+pub mod catalogue;
 pub mod connector;
 pub mod deployment;
 pub mod dialect;
 pub mod digest;
 pub mod limits;
 pub mod plan;
+pub mod policy;
 pub mod qos;
 mod reader;
+pub mod secrets;
 pub mod token;
 pub mod violation;

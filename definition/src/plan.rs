@@ -22,7 +22,7 @@ tokens! {
 }
 
 tokens! {
-    /// Life cycle; there is no way back (management-api.md 4.9).
+    /// Life cycle; there is no way back.
     pub enum PlanStatus { Staging = "staging", Published = "published", Deprecated = "deprecated", Closed = "closed" }
 }
 
@@ -70,7 +70,7 @@ pub enum PlanAction {
     Close,
 }
 
-/// Why an action is refused: the `technicalCode` of management-api.md 4.9.
+/// Why an action is refused: the text is the `technicalCode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PlanTransitionError {
     #[error("plan.published")]

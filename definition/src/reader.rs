@@ -38,12 +38,15 @@ impl Report {
         self.found.borrow_mut().push((stage, violation));
     }
 
-    /// The value when nothing was wrong, else every violation once, in the order of the stages.
+    /// The value when nothing was wrong, else every violation.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, Vec<Violation>> {
+        let violations = self.into_violations();
+        if violations.is_empty() { Ok(value) } else { Err(violations) }
+    }
+
+    /// Every violation once, in the order of the stages.
+    pub(crate) fn into_violations(self) -> Vec<Violation> {
         let mut found = self.found.into_inner();
-        if found.is_empty() {
-            return Ok(value);
-        }
         found.sort_by_key(|(stage, _)| *stage);
         let mut violations: Vec<Violation> = Vec::new();
         for (_, violation) in found {
@@ -52,12 +55,7 @@ impl Report {
                 violations.push(violation);
             }
         }
-        Err(violations)
-    }
-
-    /// How much was found so far; lets a check that needs sound parts be left out.
-    pub(crate) fn len(&self) -> usize {
-        self.found.borrow().len()
+        violations
     }
 }
 
@@ -66,7 +64,7 @@ impl Report {
 pub(crate) struct Node<'a> {
     pub(crate) path: String,
     raw: Option<&'a Value>,
-    pub(crate) report: &'a Report,
+    report: &'a Report,
 }
 
 impl<'a> Node<'a> {
@@ -213,6 +211,13 @@ impl<'a> Node<'a> {
             report: self.report,
         };
         items.iter().enumerate().map(at).collect()
+    }
+
+    /// The elements of a list that must be objects; others are reported and left out.
+    pub(crate) fn objects(&self) -> Vec<Node<'a>> {
+        let mut items = self.items();
+        items.retain(|item| item.required_object().is_some());
+        items
     }
 
     /// A list of strings without repetitions, in the order written; blank elements are reported.

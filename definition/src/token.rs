@@ -15,20 +15,20 @@ macro_rules! tokens {
 
         impl $name {
             /// Every value, in declaration order.
-            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+            $vis const ALL: &'static [$name] = &[$($name::$variant),+];
             /// Every label, in declaration order.
-            pub const LABELS: &'static [&'static str] = &[$($label),+];
+            $vis const LABELS: &'static [&'static str] = &[$($label),+];
 
             /// The canonical spelling.
-            pub fn label(self) -> &'static str {
+            $vis fn label(self) -> &'static str {
                 match self { $($name::$variant => $label),+ }
             }
 
             /// Reads any accepted spelling.
-            pub fn parse(text: &str) -> Option<$name> {
+            $vis fn parse(text: &str) -> Option<$name> {
                 let folded = $crate::token::fold(text);
-                $(if folded == $crate::token::fold($label) $(|| folded == $crate::token::fold($alias))* { return Some($name::$variant); })+
-                None
+                $($(if folded == $crate::token::fold($alias) { return Some($name::$variant); })*)+
+                $name::ALL.iter().copied().find(|value| $crate::token::fold(value.label()) == folded)
             }
         }
 

@@ -17,7 +17,7 @@ pub enum Severity {
 pub struct Violation {
     /// Place in the document as sent, dotted with indexes: `listeners[0].entrypoints[1].qos`. Empty: the document itself.
     pub path: String,
-    /// Stable `technicalCode`, management-api.md section 4; `data.invalid` when there is no better one.
+    /// Stable `technicalCode`; `data.invalid` when there is no better one.
     pub code: &'static str,
     /// Names the field, the reason and the fix.
     pub message: String,

@@ -80,6 +80,14 @@ impl Db {
         Ok(db)
     }
 
+    /// Answers when the store does.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        match self {
+            Db::Postgres(pool) => sqlx::query("select 1").execute(pool).await.map(drop),
+            Db::Sqlite(pool) => sqlx::query("select 1").execute(pool).await.map(drop),
+        }
+    }
+
     /// Begins a write transaction. SQLite takes its write lock at once, so that a transaction that read first can
     /// never fail to upgrade.
     pub async fn begin(&self) -> sqlx::Result<Tx> {

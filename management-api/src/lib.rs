@@ -1,5 +1,34 @@
 //! The management plane: REST, the store, the deploy log and the sync server that streams deployments to gateways.
 
+mod apis;
+pub mod app;
+mod audit;
+mod auth;
+pub mod clock;
+pub mod config;
 pub mod db;
 pub mod deploy_log;
+mod entity_tag;
+mod environments;
+pub mod error;
+mod extract;
+mod metrics;
+mod node;
+mod openapi;
+mod page;
+mod plans;
+mod router;
 pub mod scope;
+mod seed;
+mod server;
+mod swagger;
+pub mod sync;
+mod urls;
+mod users;
+pub mod wire;
+
+pub use openapi::openapi;
+pub use server::{Running, run, start};
+
+#[cfg(test)]
+mod tests;

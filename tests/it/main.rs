@@ -1,3 +1,10 @@
 //! Integration tests: the built binary in processes of its own, against real PostgreSQL and Kafka.
 
+mod definition_errors;
+mod entrypoints;
+mod faults;
 mod harness;
+mod kafka;
+mod management;
+mod redeploy;
+mod tidy;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Apache Kafka for the tests: its jars from Maven, once; an archive of loaded classes that halves its start; one broker
-# per run. Sourced by test.sh, whose process is the broker's parent.
+# per run. Sourced by with.sh, whose process is the broker's parent.
 
 kafka_attempts_max=5   # free ports are a guess until the broker holds them
 kafka_cluster_id=4L6g3nShT-eMCtK--X86sw

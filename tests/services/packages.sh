@@ -38,8 +38,8 @@ check_test() {
   need maven                "fetches Kafka's jars"                 command -v mvn
 }
 
-# The package would create and enable a cluster of its own. Both are prevented before, and undone where an init
-# system enabled the unit anyway.
+# The package would start and enable a server of its own, on a data folder of its own. Starting and the folder are
+# prevented here, the start at boot is switched off after the installation.
 without_system_services() {
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -58,8 +58,9 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q || say "apt-get update failed; trying with the package lists that are here"
   apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null
-  if [[ " ${missing[*]} " == *" postgresql "* ]] && command -v systemctl >/dev/null; then
-    systemctl disable -q postgresql.service 2>/dev/null || true
+  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
+    update-rc.d postgresql disable 2>/dev/null || true
+    deb-systemd-helper disable postgresql.service >/dev/null 2>&1 || true
   fi
 }
 

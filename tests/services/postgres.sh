@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A private PostgreSQL for one run: own data folder, loopback only, no durability (its data is thrown away).
-# Sourced by test.sh, whose process is the server's parent.
+# Sourced by with.sh, whose process is the server's parent.
 
 postgres_attempts_max=5
 

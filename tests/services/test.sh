@@ -1,59 +1,12 @@
 #!/usr/bin/env bash
-# `make test`: gets what is missing, starts private PostgreSQL and Kafka on free loopback ports, runs every test of the
-# workspace against them and stops what it started, also after Ctrl-C or a failure. Ends with the tests' exit code.
+# `make test`: installs what is missing, builds, and runs every test of the workspace against private PostgreSQL and Kafka.
 # Arguments are passed on to `cargo test` (make test ARGS="--test it kafka").
 set -euo pipefail
-here=$(dirname "${BASH_SOURCE[0]}")
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
-source "$here/postgres.sh"
-source "$here/kafka.sh"
 cd "$root"
 
-# Processes that a test started itself and could not stop. A pid alone proves nothing (it may have been given to another
-# program since), so the process must work below this run's folder.
-stop_strays() {
-  local file pid
-  for file in "$run"/pids/*; do
-    [ -f "$file" ] || continue
-    pid=$(basename "$file")
-    case $(readlink "/proc/$pid/cwd" 2>/dev/null || true) in "$run"/*) stop "$pid" KILL ;; esac
-    rm -f "$file"
-  done
-}
-
-clean_up() {
-  local code=$?
-  trap - EXIT
-  trap '' INT TERM
-  stop_strays
-  [ -z "${kafka_pid:-}" ] || stop "$kafka_pid" TERM
-  postgres_stop
-  exit "$code"
-}
-
 "$here/packages.sh" test
-mkdir -p "$services"
-exec 9>"$services/lock"
-flock -n 9 || { say "Another test run of this checkout is going on; waiting for it"; flock 9; }
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-rm -rf "$run"
-mkdir -p "$run/pids"
-export TIDEGATE_TEST_KAFKA_HOME="$kafka_home"
-kafka_fetch_jars
-kafka_make_archive
-
 say "Building the product and its tests"
-cargo test --workspace --no-run "$@" 9>&-
-
-say "Starting PostgreSQL and Kafka (private instances, data in target/services/run)"
-postgres_start
-kafka_start
-export TIDEGATE_TEST_POSTGRES_URL="postgres://tidegate@127.0.0.1:$postgres_port/postgres"
-export TIDEGATE_TEST_KAFKA="127.0.0.1:$kafka_port"
-export TIDEGATE_TEST_KAFKA_PROXIED="$kafka_proxied:$kafka_advertised"
-export TIDEGATE_TEST_RUN="$run"
-say "PostgreSQL on port $postgres_port, Kafka on port $kafka_port; running the tests"
-cargo test --workspace "$@" 9>&-
+cargo test --workspace --no-run "$@"
+exec "$here/with.sh" cargo test --workspace "$@"

@@ -151,12 +151,42 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_describes_each_of_its_members() {
+    fn an_id_names_the_row_or_column_of_its_connector() {
+        for spec in ENTRYPOINTS {
+            assert_eq!(EntrypointKind::parse(spec.id), Some(spec.kind), "{}", spec.id);
+        }
+        for spec in ENDPOINTS {
+            assert_eq!(EndpointKind::parse(spec.id), Some(spec.kind), "{}", spec.id);
+        }
+    }
+
+    #[test]
+    fn absent_settings_have_the_defaults_of_the_field() {
+        let none = Settings::new();
+        let get = http_get::HttpGet::parse(&none).unwrap();
+        assert_eq!((get.messages_limit_count, get.messages_limit_duration_ms), (500, 5000));
+        assert_eq!(get.limit_duration(), Some(std::time::Duration::from_secs(5)));
+        assert!(!http_post::HttpPost::parse(&none).unwrap().request_headers_to_message);
+        assert_eq!(sse::Sse::parse(&none).unwrap().heartbeat_interval_in_ms, 5000);
+        let socket = websocket::WebSocket::parse(&none).unwrap();
+        assert!(socket.publisher.enabled && socket.subscriber.enabled);
+        let mock = mock::Mock::parse(&none).unwrap();
+        assert_eq!((mock.message_interval, mock.message_content.as_str()), (1000, "mock message"));
+        assert_eq!(mock.message_count, None);
+    }
+
+    #[test]
+    fn every_schema_describes_its_members_and_hides_no_secret_in_a_list() {
         fn described(place: &str, schema: &serde_json::Value) {
             for (name, member) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(member["description"].is_string(), "{place}.{name} has no description");
                 described(&format!("{place}.{name}"), member);
-                described(&format!("{place}.{name}[]"), &member["items"]);
+                let items = &member["items"];
+                described(&format!("{place}.{name}[]"), items);
+                assert!(
+                    !crate::secrets::holds_secrets(items),
+                    "secrets in lists are not masked: {place}.{name}"
+                );
             }
         }
         for spec in ENTRYPOINTS {

@@ -4,7 +4,8 @@
 //! numbers in strings and lenient enum spellings become exact, defaults are filled in) and checks them.
 
 use crate::api::Settings;
-use crate::reader::{quote, whole};
+use crate::reader::{kind as kind_of, quote, whole};
+use crate::secrets;
 use crate::token::fold;
 use crate::violation::Violation;
 use jsonschema::Validator;
@@ -168,26 +169,24 @@ fn exact_text(schema: &Value, text: &str) -> Option<Value> {
 }
 
 fn explain(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Violation {
-    let mut pointer = error.instance_path().as_str().to_owned();
-    let reason = match error.kind() {
-        ValidationErrorKind::Required { property } => {
-            let key = property.as_str().unwrap_or_default();
-            let place = format!("#{pointer}");
-            let reason = format!("{place}: required key [{key}] not found, it must be set");
-            pointer = format!("{pointer}/{key}");
-            return Violation::new(dotted(&pointer), "data.invalid", reason);
-        }
-        kind => reason(schema, &pointer, kind, error.instance()),
-    };
-    Violation::new(dotted(&pointer), "data.invalid", format!("#{pointer}: {reason}"))
+    let pointer = error.instance_path().as_str();
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        let key = property.as_str().unwrap_or_default();
+        let message = format!("#{pointer}: required key [{key}] not found, it must be set");
+        return Violation::new(dotted(&format!("{pointer}/{key}")), "data.invalid", message);
+    }
+    let reason = reason(schema, pointer, error.kind(), error.instance());
+    Violation::new(dotted(pointer), "data.invalid", format!("#{pointer}: {reason}"))
 }
 
 fn reason(schema: &Value, pointer: &str, kind: &ValidationErrorKind, found: &Value) -> String {
     let node = schema_at(schema, pointer);
     let found = match found {
-        _ if node["x-secret"] == true => "the value".to_owned(),
+        value if secrets::holds_secrets(node) => kind_of(value).to_owned(),
         Value::String(text) => quote(text),
-        other => quote(&other.to_string()).trim_matches('"').to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => kind_of(found).to_owned(),
     };
     if let ValidationErrorKind::Type { kind: TypeKind::Single(expected) } = kind {
         let expected = expected.to_string();

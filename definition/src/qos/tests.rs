@@ -101,3 +101,48 @@ fn resuming_needs_an_endpoint_that_recovers() {
     assert_eq!(check(EndpointKind::Kafka, Qos::Auto), Ok(()));
     assert_eq!(check(EndpointKind::Kafka, Qos::AtLeastOnce), Err(Mismatch::Level));
 }
+
+fn api(listeners: serde_json::Value, groups: &[(&str, &str)]) -> Api {
+    let group = |(name, connector): &(&str, &str)| {
+        let endpoint = serde_json::json!({"name": format!("{name}-1"), "type": connector, "secondary": false,
+            "weight": 1, "inheritConfiguration": false});
+        serde_json::json!({"name": name, "type": connector, "endpoints": [endpoint]})
+    };
+    let groups: Vec<_> = groups.iter().map(group).collect();
+    serde_json::from_value(serde_json::json!({
+        "family": "beta", "type": "message", "name": "a", "apiVersion": "1", "visibility": "PRIVATE",
+        "lifecycleState": "CREATED", "listeners": listeners, "endpointGroups": groups,
+        "flowExecution": {"mode": "default"},
+    }))
+    .unwrap()
+}
+
+fn webhook_with_dlq(target: &str) -> serde_json::Value {
+    serde_json::json!([{"type": "subscription", "entrypoints": [{"type": "webhook", "dlq": {"endpoint": target}}]}])
+}
+
+fn reached_groups(api: &Api) -> Vec<String> {
+    reached(api).into_iter().map(|group| group.group).collect()
+}
+
+#[test]
+fn a_group_that_is_only_a_dead_letter_target_is_not_reached() {
+    let groups = [("main", "kafka"), ("dead", "mqtt5")];
+    assert_eq!(reached_groups(&api(webhook_with_dlq("dead"), &groups)), ["main"]);
+    assert_eq!(reached_groups(&api(webhook_with_dlq("dead-1"), &groups)), ["main"], "named by its endpoint");
+    assert_eq!(reached_groups(&api(webhook_with_dlq("other"), &groups)), ["main", "dead"]);
+    assert_eq!(reached_groups(&api(webhook_with_dlq("main"), &groups[..1])), ["main"], "the only one stays");
+}
+
+#[test]
+fn an_absent_level_is_the_first_that_every_group_allows() {
+    let check = |entrypoint, groups: &[(&str, &str)], expected: Option<Qos>| {
+        let reached = reached(&api(serde_json::json!([]), groups));
+        assert_eq!(resolve(Family::Beta, entrypoint, &reached), expected, "{entrypoint} over {groups:?}");
+    };
+    check(EntrypointKind::Sse, &[("a", "kafka")], Some(Qos::Auto));
+    check(EntrypointKind::Sse, &[("a", "mqtt5")], Some(Qos::AtLeastOnce));
+    check(EntrypointKind::Sse, &[("a", "mqtt5"), ("b", "kafka-advanced")], Some(Qos::AtLeastOnce));
+    check(EntrypointKind::Sse, &[("a", "mqtt5"), ("b", "kafka")], None);
+    check(EntrypointKind::HttpGet, &[("a", "solace"), ("b", "mock")], Some(Qos::Auto));
+}

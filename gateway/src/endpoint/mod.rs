@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use definition::api::{Qos, Settings};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub mod kafka;
@@ -48,8 +48,29 @@ pub struct SubscribeRequest {
     pub limit: Option<usize>,
     /// The client waits at most this long.
     pub limit_duration: Option<Duration>,
+    /// Where the endpoint says at which position the read starts (at-most-once and at-least-once).
+    pub starting_cursor: StartingCursor,
     /// Context attributes, without the `gravitee.attribute.` prefix.
     pub attributes: Attributes,
+}
+
+/// Position before the first message of a read, in the endpoint's cursor form.
+///
+/// An entrypoint that answers without any message prints it as the next cursor; when it is unset (the broker did not
+/// answer in time, or the endpoint has no positions) the cursor that the client sent is printed again.
+#[derive(Debug, Clone, Default)]
+pub struct StartingCursor(Arc<OnceLock<String>>);
+
+impl StartingCursor {
+    /// Sets the position; later calls change nothing.
+    pub fn set(&self, cursor: impl FnOnce() -> String) {
+        self.0.get_or_init(cursor);
+    }
+
+    /// The position, once it is known.
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
 }
 
 /// What an endpoint must know about the client that writes.

@@ -26,6 +26,7 @@ struct Line {
     cuts: watch::Receiver<u64>,
     to_server: Arc<AtomicU64>,
     to_client: Arc<AtomicU64>,
+    accepted: Arc<AtomicU64>,
 }
 
 /// A running proxy; it ends, with its connections, when dropped.
@@ -35,6 +36,7 @@ pub(crate) struct Chaos {
     cuts: watch::Sender<u64>,
     to_server: Arc<AtomicU64>,
     to_client: Arc<AtomicU64>,
+    accepted: Arc<AtomicU64>,
     task: AbortHandle,
 }
 
@@ -46,15 +48,17 @@ impl Chaos {
         let (mode, mode_seen) = watch::channel(Mode::Pass);
         let (cuts, cuts_seen) = watch::channel(0);
         let (to_server, to_client) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let accepted = Arc::new(AtomicU64::new(0));
         let line = Line {
             target,
             mode: mode_seen,
             cuts: cuts_seen,
             to_server: Arc::clone(&to_server),
             to_client: Arc::clone(&to_client),
+            accepted: Arc::clone(&accepted),
         };
         let task = tokio::spawn(accept(listener, line)).abort_handle();
-        Chaos { address, mode, cuts, to_server, to_client, task }
+        Chaos { address, mode, cuts, to_server, to_client, accepted, task }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -68,6 +72,11 @@ impl Chaos {
     /// Resets every open connection; new ones are served as the mode says.
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|count| *count += 1);
+    }
+
+    /// Connections accepted so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// Bytes passed so far: from clients to the server, and back.
@@ -88,6 +97,7 @@ async fn accept(listener: TcpListener, line: Line) {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((client, _)) = accepted else { continue };
+                line.accepted.fetch_add(1, Ordering::Relaxed);
                 if *line.mode.borrow() != Mode::Refuse {
                     open.spawn(connect(client, line.clone()));
                 }

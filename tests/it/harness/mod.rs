@@ -4,8 +4,10 @@
 
 pub(crate) mod chaos;
 pub(crate) mod client;
+pub(crate) mod definitions;
 pub(crate) mod kafka;
 pub(crate) mod ports;
+pub(crate) mod posts;
 pub(crate) mod process;
 pub(crate) mod records;
 pub(crate) mod services;

@@ -107,6 +107,14 @@ impl Process {
         pid.unwrap_or_else(|| panic!("{} does not run", self.name))
     }
 
+    /// Threads of the process now.
+    pub(crate) fn threads(&self) -> usize {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+        line.and_then(|count| count.trim().parse().ok()).expect("a status names the threads")
+    }
+
     /// Asks the process to end (SIGTERM) and waits for it.
     pub(crate) async fn stop(&mut self) {
         self.signal("TERM").await;

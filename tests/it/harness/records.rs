@@ -13,25 +13,6 @@ pub(crate) async fn produce<P: AsRef<str>>(
     topic: &str,
     payloads: impl IntoIterator<Item = P>,
 ) {
-    send(bootstrap, topic, None, payloads).await;
-}
-
-/// The same into one partition.
-pub(crate) async fn produce_to<P: AsRef<str>>(
-    bootstrap: &str,
-    topic: &str,
-    partition: i32,
-    payloads: impl IntoIterator<Item = P>,
-) {
-    send(bootstrap, topic, Some(partition), payloads).await;
-}
-
-async fn send<P: AsRef<str>>(
-    bootstrap: &str,
-    topic: &str,
-    partition: Option<i32>,
-    payloads: impl IntoIterator<Item = P>,
-) {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("enable.idempotence", "true")
@@ -42,8 +23,7 @@ async fn send<P: AsRef<str>>(
     let deliveries: Vec<_> = payloads
         .into_iter()
         .map(|payload| {
-            let mut record: FutureRecord<'_, (), str> = FutureRecord::to(topic).payload(payload.as_ref());
-            record.partition = partition;
+            let record: FutureRecord<'_, (), str> = FutureRecord::to(topic).payload(payload.as_ref());
             producer.send_result(record).map_err(|(error, _)| error).expect("the producer's queue has room")
         })
         .collect();
@@ -60,13 +40,32 @@ pub(crate) async fn consume(bootstrap: &str, topic: &str, count: usize) -> Vec<S
     reading.await.expect("reading the topic does not fail")
 }
 
-fn read(bootstrap: &str, topic: &str, count: usize, limit: Duration) -> Vec<String> {
-    let consumer: BaseConsumer = ClientConfig::new()
+/// Everything in `topic` up to now, repeats included.
+pub(crate) async fn everything(bootstrap: &str, topic: &str) -> Vec<String> {
+    let (address, name) = (bootstrap.to_owned(), topic.to_owned());
+    let counting = tokio::task::spawn_blocking(move || {
+        let client = client(&address);
+        let metadata = client.fetch_metadata(Some(&name), SOON).expect("Kafka answers");
+        let ends = metadata.topics()[0].partitions().iter().map(|partition| {
+            let (first, end) = client.fetch_watermarks(&name, partition.id(), SOON).expect("Kafka answers");
+            usize::try_from(end - first).expect("not negative")
+        });
+        ends.sum()
+    });
+    consume(bootstrap, topic, counting.await.expect("counting does not fail")).await
+}
+
+fn client(bootstrap: &str) -> BaseConsumer {
+    ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "unused")
         .set("enable.auto.commit", "false")
         .create()
-        .expect("a consumer needs no connection");
+        .expect("a consumer needs no connection")
+}
+
+fn read(bootstrap: &str, topic: &str, count: usize, limit: Duration) -> Vec<String> {
+    let consumer = client(bootstrap);
     let metadata = consumer.fetch_metadata(Some(topic), limit).expect("Kafka answers");
     let mut positions = TopicPartitionList::new();
     for partition in metadata.topics()[0].partitions() {

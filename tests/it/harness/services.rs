@@ -5,6 +5,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use sqlx::{Connection, PgConnection};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use uuid::Uuid;
@@ -14,6 +15,8 @@ pub(crate) struct Services {
     pub(crate) postgres: String,
     /// `host:port` of Kafka.
     pub(crate) kafka: String,
+    /// The port that Kafka's proxied listener advertises and the one it listens on. One test at a time may bind the first.
+    pub(crate) kafka_proxied: (u16, SocketAddr),
     /// Folder with Kafka's jars and class data archive, for brokers of a test's own.
     pub(crate) kafka_home: PathBuf,
     /// Folder for everything this run leaves behind: data, logs, pids.
@@ -25,6 +28,7 @@ pub(crate) fn services() -> &'static Services {
     static SERVICES: LazyLock<Services> = LazyLock::new(|| Services {
         postgres: setting("TIDEGATE_TEST_POSTGRES_URL"),
         kafka: setting("TIDEGATE_TEST_KAFKA"),
+        kafka_proxied: proxied(&setting("TIDEGATE_TEST_KAFKA_PROXIED")),
         kafka_home: setting("TIDEGATE_TEST_KAFKA_HOME").into(),
         run: setting("TIDEGATE_TEST_RUN").into(),
     });
@@ -39,6 +43,12 @@ fn setting(name: &str) -> String {
             panic!("{name} is not set: these tests need PostgreSQL and Kafka, run them with `make test`")
         }
     }
+}
+
+fn proxied(ports: &str) -> (u16, SocketAddr) {
+    let ports: Vec<u16> = ports.split(':').filter_map(|port| port.parse().ok()).collect();
+    let [listening, advertised] = ports[..] else { panic!("TIDEGATE_TEST_KAFKA_PROXIED is not `port:port`") };
+    (advertised, SocketAddr::from(([127, 0, 0, 1], listening)))
 }
 
 /// A name nobody used before, readable in logs.

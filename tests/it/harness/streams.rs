@@ -5,7 +5,7 @@ use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures::stream::BoxStream;
 use futures::{SinkExt, StreamExt};
 use reqwest::header::HeaderMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -46,11 +46,26 @@ impl Sse {
         }
     }
 
+    /// The next event however long it takes; `None` when the stream has ended or broke, as a browser sees it.
+    pub(crate) async fn whenever(&mut self) -> Option<Event> {
+        self.events.next().await.and_then(Result::ok)
+    }
+
     /// The data of the next event, which must be a message.
     pub(crate) async fn message(&mut self) -> String {
         let event = self.next().await.expect("the SSE stream ended where a message was due");
         assert_eq!(event.event, "message", "{event:?}");
         event.data
+    }
+
+    /// Reads the ids of a mock source that counts every `interval`, from `next` on, until an event that was made after
+    /// this call; fails on a gap, a repeat or anything but messages. `opened` is before the stream was.
+    pub(crate) async fn unbroken(&mut self, next: u64, opened: Instant, interval: Duration) {
+        let made = u64::try_from(opened.elapsed().as_millis() / interval.as_millis()).expect("a short test");
+        for id in next..made + 10 {
+            let event = self.next().await.expect("the stream goes on");
+            assert_eq!((event.event.as_str(), event.id), ("message", id.to_string()), "no gap, no farewell");
+        }
     }
 
     /// The data of the next event when one comes within `period`.

@@ -6,6 +6,8 @@
 
 mod rules;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use super::settings::SettingsSchema;
 use super::{EndpointSpec, Feature, Mode};

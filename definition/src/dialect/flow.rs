@@ -1,0 +1,138 @@
+//! Flows: when they apply (selectors) and what they do (steps).
+
+use super::{Context, cors};
+use crate::api::{ApiType, Flow, PathOperator, Selector, Step};
+use crate::api::{FlowExecution, FlowMode};
+use crate::policy;
+use crate::reader::{Node, Stage, quote};
+use crate::token::tokens;
+use crate::{api::Family, connector};
+
+const DUPLICATED: &str = "flow.selectors.type.duplicated";
+const INVALID_TYPE: &str = "flow.selectors.type.invalid";
+const INVALID_ENTRYPOINTS: &str = "flow.selectors.entrypoints.invalid";
+
+tokens! {
+    /// Discriminator of selectors.
+    enum SelectorType { Http = "http", Channel = "channel", Condition = "condition" }
+}
+
+/// `flowExecution`, or the beta's `flowMode`; the former wins.
+pub(super) fn execution(document: &Node<'_>) -> FlowExecution {
+    let mode = document.get("flowMode").token();
+    let node = document.get("flowExecution");
+    node.object();
+    FlowExecution {
+        mode: node.get("mode").token().or(mode).unwrap_or(FlowMode::Default),
+        match_required: node.get("matchRequired").flag().unwrap_or(false),
+    }
+}
+
+/// The flows of an API or of a plan.
+pub(super) fn read_all(node: &Node<'_>, context: &Context<'_>) -> Vec<Flow> {
+    node.objects().iter().map(|node| read(node, context)).collect()
+}
+
+fn read(node: &Node<'_>, context: &Context<'_>) -> Flow {
+    let steps = |phase: &str| {
+        let nodes = node.get(phase).objects();
+        nodes.iter().map(|node| read_step(node, context)).collect()
+    };
+    Flow {
+        id: node.get("id").trimmed(),
+        name: node.get("name").text(),
+        enabled: node.get("enabled").flag().unwrap_or(true),
+        selectors: read_selectors(&node.get("selectors"), context),
+        request: steps("request"),
+        response: steps("response"),
+        subscribe: steps("subscribe"),
+        publish: steps("publish"),
+        tags: node.get("tags").texts(),
+    }
+}
+
+fn read_selectors(node: &Node<'_>, context: &Context<'_>) -> Vec<Selector> {
+    let mut selectors: Vec<Selector> = Vec::new();
+    for item in node.objects() {
+        let Some((kind, selector)) = read_selector(&item, context) else { continue };
+        if selectors.contains(&selector) {
+            let violation =
+                item.violation(DUPLICATED, format!("repeats a {kind} selector, remove one of them"));
+            item.fail(Stage::Flows, violation.parameter(DUPLICATED, format!("[{kind}]")));
+        }
+        selectors.push(selector);
+    }
+    selectors
+}
+
+fn read_selector(node: &Node<'_>, context: &Context<'_>) -> Option<(SelectorType, Selector)> {
+    let kind_node = node.get("type");
+    if kind_node.is_absent() {
+        kind_node.wrong(Stage::Shape, "must not be null, use one of http, channel, condition");
+    }
+    let kind = kind_node.token()?;
+    let illegal = match (kind, context.api_type) {
+        (SelectorType::Http, Some(ApiType::Message)) => Some("message APIs select by channel or condition"),
+        (SelectorType::Channel, Some(ApiType::Proxy)) => Some("proxy APIs select by http or condition"),
+        (SelectorType::Http | SelectorType::Channel | SelectorType::Condition, _) => None,
+    };
+    if let Some(reason) = illegal {
+        let violation = kind_node.violation(INVALID_TYPE, format!("{kind} is not possible here: {reason}"));
+        kind_node.fail(Stage::Flows, violation.parameter(INVALID_TYPE, format!("[{kind}]")));
+    }
+    let selector = match kind {
+        SelectorType::Http => Selector::Http {
+            path: path(&node.get("path")),
+            path_operator: node.get("pathOperator").token().unwrap_or(PathOperator::StartsWith),
+            methods: cors::methods(&node.get("methods")),
+        },
+        SelectorType::Channel => Selector::Channel {
+            operations: node.get("operations").tokens(),
+            channel: path(&node.get("channel")),
+            channel_operator: node.get("channelOperator").token().unwrap_or(PathOperator::StartsWith),
+            entrypoints: entrypoints(&node.get("entrypoints")),
+        },
+        SelectorType::Condition => Selector::Condition { condition: node.get("condition").required_text() },
+    };
+    Some((kind, selector))
+}
+
+/// Absent: everything. An empty text is no path.
+fn path(node: &Node<'_>) -> String {
+    if node.is_absent() { "/".to_owned() } else { node.required_text() }
+}
+
+fn entrypoints(node: &Node<'_>) -> Vec<String> {
+    let ids = node.texts();
+    for item in node.items() {
+        if let Some(id) = item.trimmed().filter(|id| !connector::is_message_entrypoint(id)) {
+            let reason = format!("{} is no entrypoint of message APIs, remove it", quote(&id));
+            let violation = item.violation(INVALID_ENTRYPOINTS, reason);
+            item.fail(Stage::Flows, violation.parameter(INVALID_ENTRYPOINTS, format!("[{id}]")));
+        }
+    }
+    ids
+}
+
+fn read_step(node: &Node<'_>, context: &Context<'_>) -> Step {
+    let description = node.get("description");
+    let policy = node.get("policy");
+    let step = Step {
+        name: node.get("name").required_text(),
+        description: match context.spelling {
+            Family::Beta => Some(description.required_text()),
+            Family::V4 => description.trimmed(),
+        },
+        enabled: node.get("enabled").flag().unwrap_or(true),
+        policy: policy.required_text(),
+        configuration: node.get("configuration").settings(),
+        condition: node.get("condition").trimmed(),
+        message_condition: node.get("messageCondition").trimmed(),
+    };
+    if !step.policy.is_empty()
+        && let Some(reason) = policy::refusal(&step.policy)
+    {
+        policy.wrong(Stage::Flows, reason);
+    }
+    step
+}

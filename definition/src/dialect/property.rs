@@ -1,0 +1,89 @@
+//! Properties, resources and response templates: what the flows of an API may refer to.
+
+use super::Context;
+use crate::api::{Property, Resource, ResponseTemplate};
+use crate::reader::{Node, Stage};
+use crate::secrets::MASK;
+use indexmap::IndexMap;
+use serde_json::Value;
+
+/// `properties`. The value of an encrypted one is masked in answers; the mask sent back keeps it.
+pub(super) fn read_properties(node: &Node<'_>, context: &Context<'_>) -> Vec<Property> {
+    let mut properties: Vec<Property> = Vec::new();
+    for item in node.objects() {
+        let mut property = Property {
+            key: item.get("key").required_text(),
+            value: required_value(&item.get("value")),
+            encrypted: item.get("encrypted").flag().unwrap_or(false),
+            dynamic: item.get("dynamic").flag().unwrap_or(false),
+        };
+        if item.get("encryptable").flag() == Some(true) {
+            let reason = "must not be true: encryption of properties is not available in this version";
+            item.get("encryptable").wrong(Stage::Resources, reason);
+        }
+        if properties.iter().any(|other| other.key == property.key) && !property.key.is_empty() {
+            item.get("key").wrong(Stage::Resources, "is used twice, choose another");
+        }
+        if property.encrypted && property.value == MASK {
+            let mut stored = context.current.into_iter().flat_map(|api| &api.properties);
+            match stored.find(|stored| stored.key == property.key && stored.encrypted) {
+                Some(stored) => property.value = stored.value.clone(),
+                None => item.get("value").wrong(Stage::Resources, "is masked and nothing is stored for it"),
+            }
+        }
+        properties.push(property);
+    }
+    properties
+}
+
+fn required_value(node: &Node<'_>) -> String {
+    if node.is_absent() {
+        node.wrong(Stage::Shape, "must not be null, a text is required");
+    }
+    node.text().unwrap_or_default()
+}
+
+/// `resources`. Only policies use them, so their settings are stored as they are.
+pub(super) fn read_resources(node: &Node<'_>) -> Vec<Resource> {
+    let read = |item: &Node<'_>| Resource {
+        name: item.get("name").required_text(),
+        resource_type: item.get("type").required_text(),
+        configuration: item.get("configuration").settings(),
+        enabled: item.get("enabled").flag().unwrap_or(true),
+    };
+    node.objects().iter().map(read).collect()
+}
+
+/// `responseTemplates`: error key, then media type, then the answer.
+pub(super) fn read_templates(node: &Node<'_>) -> IndexMap<String, IndexMap<String, ResponseTemplate>> {
+    let mut templates = IndexMap::new();
+    for key in node.object().into_iter().flatten().map(|(key, _)| key) {
+        let by_type = node.get(key);
+        let types = by_type.required_object().into_iter().flatten();
+        let read = types
+            .filter_map(|(media, _)| Some((media.clone(), read_template(&by_type.get(media))?)))
+            .collect();
+        templates.insert(key.clone(), read);
+    }
+    templates
+}
+
+fn read_template(node: &Node<'_>) -> Option<ResponseTemplate> {
+    node.required_object()?;
+    let beta = node.get("status");
+    let status = if beta.is_absent() { node.get("statusCode") } else { beta };
+    if status.is_absent() {
+        status.wrong(Stage::Shape, "must not be null, a status from 100 to 599 is required");
+    }
+    let headers = node.get("headers");
+    let header = |(name, value): (&String, &Value)| {
+        let text = value.as_str().map(str::to_owned);
+        let text = text.or_else(|| headers.get(name).text()).unwrap_or_default();
+        (name.clone(), text)
+    };
+    Some(ResponseTemplate {
+        status: status.integer(100..=599).and_then(|code| u16::try_from(code).ok()).unwrap_or_default(),
+        headers: headers.object().into_iter().flatten().map(header).collect(),
+        body: node.get("body").text(),
+    })
+}

@@ -1,0 +1,240 @@
+//! What every consumer does alike: reach the brokers, find the partitions, ask for the ends of their logs, and decide
+//! which errors are the end.
+//!
+//! Everything here blocks and runs on a thread of its own, never on an async worker.
+
+use super::link::{self, Link};
+use crate::failure::{Failure, key};
+use http::StatusCode;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A poll returns after this time without a record, so that the thread sees its other duties, milliseconds.
+pub(super) const POLL: Duration = Duration::from_millis(100);
+/// Brokers that do not answer a new consumer for this long are reported to its readers, milliseconds.
+pub(super) const START: Duration = Duration::from_millis(3_000);
+/// Topics that do not appear for this long are reported to the readers, milliseconds.
+const TOPIC: Duration = Duration::from_millis(2_000);
+/// One question to the brokers while they are sought, milliseconds.
+const PROBE: Duration = Duration::from_millis(500);
+/// Other questions to the brokers.
+pub(super) const ANSWER: Duration = Duration::from_millis(3_000);
+/// Brokers that stay away from an established consumer for this long are reported to its readers.
+const OUTAGE: Duration = Duration::from_secs(30);
+
+/// A partition of a topic.
+pub(super) type Partition = (Arc<str>, i32);
+
+/// A context that knows whether the brokers answer.
+pub(super) trait Linked: ConsumerContext {
+    fn link(&self) -> &Link;
+}
+
+/// Context of consumers that assign partitions themselves.
+pub(super) struct ReaderContext(Link);
+
+impl ReaderContext {
+    pub(super) fn new() -> ReaderContext {
+        ReaderContext(Link::new())
+    }
+}
+
+impl ClientContext for ReaderContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        link::log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        report(&self.0, &error, reason);
+    }
+}
+
+impl ConsumerContext for ReaderContext {}
+
+impl Linked for ReaderContext {
+    fn link(&self) -> &Link {
+        &self.0
+    }
+}
+
+/// Passes an error event to the link.
+pub(super) fn report(link: &Link, error: &KafkaError, reason: &str) {
+    if let Some(code) = error.rdkafka_error_code() {
+        link.error(code, reason);
+    }
+}
+
+/// Waits until the brokers answer and every topic exists; returns all partitions.
+///
+/// # Errors
+/// `Ok(None)`: nobody wants it any more. A failure for the readers otherwise.
+pub(super) fn connect<C: Linked>(
+    consumer: &BaseConsumer<C>,
+    topics: &[Arc<str>],
+    patience: Duration,
+    wanted: impl Fn() -> bool,
+) -> Result<Option<Vec<Partition>>, Failure> {
+    let begun = Instant::now();
+    let mut answered = false;
+    while wanted() {
+        match partitions(consumer, topics) {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) => answered = true,
+            Err(()) => {}
+        }
+        serve_events(consumer)?;
+        if answered && begun.elapsed() >= TOPIC.min(patience) {
+            return Err(topic_not_found());
+        }
+        if !answered && begun.elapsed() >= patience {
+            return Err(consumer.context().link().cause().failure());
+        }
+    }
+    Ok(None)
+}
+
+fn topic_not_found() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, key::TOPIC_NOT_FOUND, "the topic does not exist")
+}
+
+/// Error events come out of `poll`; before an assignment there is nothing else in it.
+fn serve_events<C: Linked>(consumer: &BaseConsumer<C>) -> Result<(), Failure> {
+    match consumer.poll(POLL) {
+        Some(Err(error)) => end(&error).map_or(Ok(()), Err),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+/// All partitions of `topics`. `Ok(None)`: a topic does not exist (yet). `Err`: no answer.
+pub(super) fn partitions<C: Linked>(
+    consumer: &BaseConsumer<C>,
+    topics: &[Arc<str>],
+) -> Result<Option<Vec<Partition>>, ()> {
+    let mut found = Vec::new();
+    for topic in topics {
+        let metadata = consumer.fetch_metadata(Some(topic), PROBE).map_err(|_| ())?;
+        consumer.context().link().up();
+        let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        if count == 0 {
+            return Ok(None);
+        }
+        found.extend((0i32..).take(count).map(|partition| (Arc::clone(topic), partition)));
+    }
+    Ok(Some(found))
+}
+
+/// While all brokers are down, asks whether one is back.
+///
+/// # Errors
+/// They have been away for too long: the readers are told instead of waiting for ever.
+pub(super) fn watch_outage<C: Linked>(
+    consumer: &BaseConsumer<C>,
+    topics: &[Arc<str>],
+) -> Result<(), Failure> {
+    let link = consumer.context().link();
+    let Some(down) = link.down() else { return Ok(()) };
+    if partitions(consumer, topics).is_ok() || down.since.elapsed() < OUTAGE {
+        return Ok(());
+    }
+    let text = "Endpoint connection closed";
+    Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_CLOSED, text))
+}
+
+/// The failure that ends a consumer after `error`; most errors are temporary and end nothing.
+pub(super) fn end(error: &KafkaError) -> Option<Failure> {
+    let code = error.rdkafka_error_code()?;
+    let is = |codes: &[RDKafkaErrorCode]| codes.contains(&code);
+    if is(&[
+        RDKafkaErrorCode::UnknownTopicOrPartition,
+        RDKafkaErrorCode::UnknownTopic,
+        RDKafkaErrorCode::UnknownPartition,
+    ]) {
+        Some(topic_not_found())
+    } else if is(&[RDKafkaErrorCode::TopicAuthorizationFailed, RDKafkaErrorCode::GroupAuthorizationFailed]) {
+        let text = "Endpoint configuration invalid: the broker does not let this gateway read the topic";
+        Some(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, key::CONFIGURATION_INVALID, text))
+    } else if is(&[RDKafkaErrorCode::AutoOffsetReset, RDKafkaErrorCode::NoOffset]) {
+        Some(no_position())
+    } else if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        tracing::error!(%error, "kafka consumer gave up");
+        let text = "Endpoint unknown error";
+        Some(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, key::UNKNOWN_ERROR, text))
+    } else {
+        tracing::debug!(%error, "kafka consumer goes on after an error");
+        None
+    }
+}
+
+/// `autoOffsetReset` is `none` and there is nothing to go on from.
+pub(super) fn no_position() -> Failure {
+    Failure::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        key::SUBSCRIBE_FAILED,
+        "there is no stored position to go on from and autoOffsetReset is none: \
+         send a cursor, or set autoOffsetReset to latest or earliest",
+    )
+}
+
+/// Which end of a partition's log.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LogEnd {
+    /// The oldest record that is kept.
+    First,
+    /// The offset of the next record.
+    Next,
+}
+
+/// Asks for one end of every partition in one request; falls back to one question each where brokers do not say.
+pub(super) fn log_ends<C: Linked>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[Partition],
+    which: LogEnd,
+) -> Result<Vec<(Partition, i64)>, KafkaError> {
+    let marker = match which {
+        LogEnd::First => Offset::Beginning,
+        LogEnd::Next => Offset::End,
+    };
+    let answer = consumer.offsets_for_times(list(partitions.iter().map(|at| (at, marker)))?, ANSWER)?;
+    let mut ends = Vec::with_capacity(partitions.len());
+    for (topic, partition) in partitions {
+        let said = answer.find_partition(topic, *partition).map(|element| element.offset());
+        let end = match said {
+            Some(Offset::Offset(offset)) => offset,
+            Some(
+                Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_),
+            )
+            | None => {
+                let (first, next) = consumer.fetch_watermarks(topic, *partition, ANSWER)?;
+                match which {
+                    LogEnd::First => first,
+                    LogEnd::Next => next,
+                }
+            }
+        };
+        ends.push(((Arc::clone(topic), *partition), end));
+    }
+    Ok(ends)
+}
+
+/// A list in the library's form.
+pub(super) fn list<'a>(
+    positions: impl Iterator<Item = (&'a Partition, Offset)>,
+) -> Result<TopicPartitionList, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for ((topic, partition), offset) in positions {
+        list.add_partition_offset(topic, *partition, offset)?;
+    }
+    Ok(list)
+}
+
+/// A broker that stopped answering in the middle of a start.
+pub(super) fn no_answer(error: &KafkaError, link: &Link) -> Failure {
+    tracing::debug!(%error, "a kafka broker did not answer");
+    link.cause().failure()
+}

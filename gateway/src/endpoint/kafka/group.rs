@@ -1,0 +1,277 @@
+//! State of one group consumer, between its thread and the connections of one client identifier.
+//!
+//! Connections take records and settle them; the thread alone talks to the client library. Neither ever waits for the
+//! other with the lock held.
+
+use super::client_config::Connection;
+use super::consumer::Partition;
+use super::cursor::Cursor;
+use super::record::Record;
+use super::window::{Receipt, Window};
+use crate::failure::Failure;
+use crate::message::Outcome;
+use definition::api::Qos;
+use definition::connector::kafka::AutoOffsetReset;
+use definition::limits::SLOW_CLIENT_WRITE_TIMEOUT_MS;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// A closed consumer waits this long for acknowledgements that are still on their way.
+const ACK_WAIT: Duration = Duration::from_millis(SLOW_CLIENT_WRITE_TIMEOUT_MS);
+
+/// What makes two connections share a consumer.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct GroupKey {
+    pub(super) connection: Connection,
+    pub(super) group_id: String,
+    pub(super) topics: Vec<Arc<str>>,
+    pub(super) level: Qos,
+    pub(super) reset: AutoOffsetReset,
+}
+
+/// One group consumer.
+pub(super) struct Group {
+    pub(super) key: GroupKey,
+    state: Mutex<State>,
+    /// Told to connections: a record, an assignment, the end.
+    news: Notify,
+    /// Told to the thread: room, demand, a cursor, a connection that left.
+    work: Condvar,
+}
+
+struct State {
+    window: Window,
+    readers: usize,
+    next_reader: u64,
+    left: Option<Instant>,
+    /// At-most-once: records that connections wait for.
+    demand: usize,
+    /// Cursors of connections, not looked at yet.
+    cursors: Vec<Cursor>,
+    /// Positions that clients asked for in partitions which this member does not have.
+    wanted: Cursor,
+    over: Option<Option<Failure>>,
+}
+
+/// What a connection gets when it asks.
+pub(super) enum Taken {
+    Record { record: Arc<Record>, receipt: Option<Receipt> },
+    Nothing,
+    Over(Option<Failure>),
+}
+
+/// What the thread does next.
+pub(super) enum Step {
+    Read,
+    /// No room: keep the membership, read nothing.
+    Hold,
+    /// At-most-once: commit this many records and hand them over.
+    Commit(usize),
+    Stop,
+}
+
+impl Group {
+    pub(super) fn new(key: GroupKey) -> Group {
+        let state = State {
+            window: Window::new(key.level),
+            readers: 0,
+            next_reader: 0,
+            left: None,
+            demand: 0,
+            cursors: Vec::new(),
+            wanted: Cursor::default(),
+            over: None,
+        };
+        Group { key, state: Mutex::new(state), news: Notify::new(), work: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the window.
+    pub(super) fn window<T>(&self, change: impl FnOnce(&mut Window) -> T) -> T {
+        change(&mut self.state().window)
+    }
+
+    /// A connection joins; `None`: this consumer is over. Returns the connection's number.
+    pub(super) fn join(&self, cursor: &Cursor) -> Option<u64> {
+        let mut state = self.state();
+        if state.over.is_some() {
+            return None;
+        }
+        state.readers += 1;
+        state.next_reader += 1;
+        if !cursor.is_empty() {
+            state.cursors.push(cursor.clone());
+        }
+        let reader = state.next_reader;
+        drop(state);
+        self.work.notify_one();
+        Some(reader)
+    }
+
+    /// A connection leaves, with the records it had asked for and not got (at-most-once).
+    pub(super) fn leave(&self, demand: usize) {
+        let mut state = self.state();
+        state.readers -= 1;
+        state.demand = state.demand.saturating_sub(demand);
+        if state.readers == 0 {
+            state.left = Some(Instant::now());
+        }
+        drop(state);
+        self.work.notify_one();
+        // The wake-up that this connection may have swallowed belongs to another one.
+        self.news.notify_one();
+    }
+
+    /// Resolves at the next news. Create it before looking.
+    pub(super) fn news(&self) -> tokio::sync::futures::Notified<'_> {
+        self.news.notified()
+    }
+
+    /// Takes a record for `reader`.
+    pub(super) fn take(&self, reader: u64) -> Taken {
+        let mut state = self.state();
+        // A connection that sent a cursor must not get what lies before it or is about to be read again.
+        let looked_at = state.cursors.is_empty();
+        let taken = if looked_at { state.window.take(reader) } else { None };
+        if let Some((record, receipt)) = taken {
+            state.demand = state.demand.saturating_sub(1);
+            drop(state);
+            self.work.notify_one();
+            return Taken::Record { record, receipt };
+        }
+        state.over.clone().map_or(Taken::Nothing, Taken::Over)
+    }
+
+    /// At-most-once: a connection waits for `count` records.
+    pub(super) fn ask(&self, count: usize) {
+        self.state().demand += count;
+        self.work.notify_one();
+    }
+
+    /// At-least-once: what became of a record. Does not block.
+    pub(super) fn settle(&self, receipt: &Receipt, outcome: Outcome) {
+        self.state().window.settle(receipt, outcome);
+        self.work.notify_one();
+        if outcome == Outcome::Failed {
+            self.news.notify_one();
+        }
+    }
+
+    /// Positions of all partitions as `reader` may go on from them, over what it brought along. `None`: not assigned yet.
+    pub(super) fn positions(&self, reader: u64, brought: &Cursor) -> Option<Cursor> {
+        let state = self.state();
+        if !state.window.is_assigned() || !state.cursors.is_empty() {
+            return None;
+        }
+        let mut cursor = brought.clone();
+        state.window.add_positions(reader, &mut cursor);
+        Some(cursor)
+    }
+
+    /// Whether records can be taken or never will be.
+    pub(super) fn is_started(&self) -> bool {
+        let state = self.state();
+        state.over.is_some() || (state.window.is_assigned() && state.cursors.is_empty())
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.state().readers > 0
+    }
+
+    /// A record came from the broker.
+    pub(super) fn push(&self, record: Record) {
+        self.state().window.push(record);
+        if self.key.level != Qos::AtMostOnce {
+            self.news.notify_one();
+        }
+    }
+
+    /// At-most-once: the commit for `records` has an answer.
+    pub(super) fn end_commit(&self, records: Vec<Arc<Record>>, confirmed: bool) {
+        let count = records.len();
+        self.state().window.end_commit(records, confirmed);
+        if confirmed {
+            (0..count).for_each(|_| self.news.notify_one());
+        }
+    }
+
+    /// Tells every connection to look.
+    pub(super) fn tell_all(&self) {
+        self.news.notify_waiters();
+    }
+
+    /// No further record comes.
+    pub(super) fn end(&self, failure: Option<Failure>) {
+        self.state().over.get_or_insert(failure);
+        self.tell_all();
+    }
+
+    /// The failure that a callback found.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.state().over.clone().flatten()
+    }
+
+    /// What to do now; waits up to `patience` when there is nothing to do.
+    pub(super) fn step(&self, patience: Duration) -> Step {
+        let mut state = self.state();
+        for waited in [false, true] {
+            if state.over.is_some() {
+                return Step::Stop;
+            }
+            if state.readers == 0 {
+                let late = state.left.is_some_and(|left| left.elapsed() >= ACK_WAIT);
+                if late || !state.window.has_open() {
+                    // From now on nobody joins, so that nobody joins a consumer that is leaving its group.
+                    state.over = Some(None);
+                    return Step::Stop;
+                }
+            }
+            if state.window.has_uncommitted() {
+                // Records that are committed already come first.
+                let missing = state.demand.saturating_sub(state.window.ready());
+                if missing > 0 {
+                    return Step::Commit(missing);
+                }
+            } else if !state.window.is_full() && state.readers > 0 {
+                return Step::Read;
+            }
+            if !state.cursors.is_empty() || waited {
+                return Step::Hold;
+            }
+            state = self.work.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Step::Hold
+    }
+
+    /// Offsets that clients asked for in `partition`, asked once.
+    pub(super) fn wanted(&self, partition: &Partition) -> Option<i64> {
+        let mut state = self.state();
+        let cursors = std::mem::take(&mut state.cursors);
+        cursors.iter().for_each(|cursor| state.wanted.merge(cursor));
+        state.wanted.take(&partition.0, partition.1).map(|offset| offset + 1)
+    }
+
+    /// Cursors of connections that joined a running consumer, merged; they count as looked at.
+    pub(super) fn new_cursors(&self) -> Option<Cursor> {
+        let state = self.state();
+        if state.cursors.is_empty() || !state.window.is_assigned() {
+            return None;
+        }
+        let mut merged = Cursor::default();
+        state.cursors.iter().for_each(|cursor| merged.merge(cursor));
+        Some(merged)
+    }
+
+    /// The cursors were applied, except for partitions that another member has.
+    pub(super) fn applied(&self, elsewhere: &Cursor) {
+        let mut state = self.state();
+        state.cursors.clear();
+        state.wanted.merge(elsewhere);
+        drop(state);
+        self.tell_all();
+    }
+}

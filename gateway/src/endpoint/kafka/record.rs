@@ -1,0 +1,133 @@
+//! A Kafka record outside the client library's buffers, and the message made of it.
+
+use crate::message::Message;
+use bytes::Bytes;
+use rdkafka::message::{BorrowedMessage, Headers, Message as _, Timestamp};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Bookkeeping counted for every record beside its bytes, bytes.
+const RECORD_OVERHEAD_BYTES: usize = 256;
+
+/// One record. Keys and header values are read as UTF-8; what is not becomes U+FFFD.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) topic: Arc<str>,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    timestamp_ms: Option<i64>,
+    key: Option<String>,
+    headers: Vec<(String, String)>,
+    content: Option<Bytes>,
+}
+
+/// Topic names that records share.
+#[derive(Default)]
+pub(super) struct TopicNames(Vec<Arc<str>>);
+
+impl TopicNames {
+    /// The shared form of `name`.
+    pub(super) fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.iter().find(|known| &***known == name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = name.into();
+        self.0.push(Arc::clone(&new));
+        new
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Record {
+    /// Copies a record out of the client library.
+    pub(super) fn read(message: &BorrowedMessage<'_>, topics: &mut TopicNames) -> Record {
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            headers
+                .iter()
+                .map(|header| (header.key.to_owned(), header.value.map_or_else(String::new, text)))
+                .collect()
+        });
+        Record {
+            topic: topics.get(message.topic()),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: match message.timestamp() {
+                Timestamp::CreateTime(at) | Timestamp::LogAppendTime(at) => Some(at),
+                Timestamp::NotAvailable => None,
+            },
+            key: message.key().map(text),
+            headers,
+            content: message.payload().map(Bytes::copy_from_slice),
+        }
+    }
+
+    /// What the record costs in memory, bytes.
+    pub(super) fn size(&self) -> usize {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        RECORD_OVERHEAD_BYTES
+            + headers
+            + self.key.as_ref().map_or(0, String::len)
+            + self.content.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// A message of this record; content is shared, not copied.
+    pub(super) fn message(&self) -> Message {
+        let mut message = Message::new(self.content.clone());
+        message.headers.clone_from(&self.headers);
+        message.metadata.reserve_exact(5);
+        message.metadata.push(("partition", self.partition.into()));
+        message.metadata.push(("offset", self.offset.into()));
+        message.metadata.push(("topic", Value::String(self.topic.as_ref().to_owned())));
+        if let Some(key) = &self.key {
+            message.metadata.push(("key", Value::String(key.clone())));
+        }
+        if let Some(at) = self.timestamp_ms {
+            message.metadata.push(("sourceTimestamp", at.into()));
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+impl Record {
+    /// A record for tests of buffers and windows.
+    pub(super) fn test(topic: &str, partition: i32, offset: i64) -> Record {
+        Record {
+            topic: topic.into(),
+            partition,
+            offset,
+            timestamp_ms: Some(7),
+            key: None,
+            headers: Vec::new(),
+            content: Some(Bytes::from(offset.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_in_order_and_leaves_out_what_is_null() {
+        let members = |record: &Record| {
+            let message = record.message();
+            message
+                .metadata
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let mut record = Record::test("orders", 2, 40);
+        assert_eq!(members(&record), r#"partition=2 offset=40 topic="orders" sourceTimestamp=7"#);
+        record.key = Some("k".into());
+        record.timestamp_ms = None;
+        record.content = None;
+        assert_eq!(members(&record), r#"partition=2 offset=40 topic="orders" key="k""#);
+        assert!(record.message().content.is_none());
+    }
+}

@@ -1,0 +1,3 @@
+//! Who changed what: one row per change, written in the transaction that makes it.
+
+pub(crate) mod store;

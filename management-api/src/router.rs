@@ -1,0 +1,100 @@
+//! Every route of the REST API, and what surrounds them.
+
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::{apis, metrics, openapi, plans, swagger};
+use axum::Router;
+use axum::middleware;
+use axum::response::Response;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Below it everything asks for credentials.
+pub(crate) const ENVIRONMENT: &str = "/management/organizations/{org}/environments/{env}";
+
+/// The routes with their description.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    let environment = OpenApiRouter::new()
+        .routes(routes!(apis::handlers::create_api, apis::handlers::list_apis))
+        .routes(routes!(
+            apis::handlers::get_api,
+            apis::handlers::update_api,
+            apis::handlers::delete_api,
+            apis::actions::act_on_api
+        ))
+        .routes(routes!(apis::actions::deploy_api))
+        .routes(routes!(plans::handlers::list_plans, plans::handlers::create_plan))
+        .routes(routes!(
+            plans::handlers::get_plan,
+            plans::handlers::update_plan,
+            plans::handlers::delete_plan
+        ))
+        .routes(routes!(plans::actions::publish_plan))
+        .routes(routes!(plans::actions::deprecate_plan))
+        .routes(routes!(plans::actions::depreciate_plan))
+        .routes(routes!(plans::actions::close_plan));
+    OpenApiRouter::with_openapi(openapi::base()).nest(ENVIRONMENT, environment)
+}
+
+/// The whole REST service, to be served as it is.
+pub(crate) fn service(app: AppState) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let router = router
+        .merge(swagger::router(document))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::map_response(harden))
+        .layer(middleware::from_fn(metrics::count))
+        .with_state(app);
+    // The slash is cut before routing, so a second router stands in front.
+    Router::new()
+        .fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(cut_slashes)).service(router))
+}
+
+async fn not_found() -> ApiError {
+    ApiError::plain(StatusCode::NOT_FOUND, "HTTP 404 Not Found")
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::plain(StatusCode::METHOD_NOT_ALLOWED, "HTTP 405 Method Not Allowed")
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    // The panic hook has written message and place to the log.
+    let error = anyhow::anyhow!("a handler panicked");
+    axum::response::IntoResponse::into_response(ApiError::Internal(error))
+}
+
+/// Headers that keep browsers from guessing and framing.
+async fn harden(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY"));
+    response
+}
+
+/// Scripts write `…/apis/` and `…/{api}/?action=start`; they mean the route without the slash.
+fn cut_slashes<B>(mut request: http::Request<B>) -> http::Request<B> {
+    if let Some(uri) = without_slash(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn without_slash(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    if !path.starts_with("/management/") || !path.ends_with('/') {
+        return None;
+    }
+    let path = path.trim_end_matches('/');
+    let text = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(text).ok()?);
+    Uri::from_parts(parts).ok()
+}

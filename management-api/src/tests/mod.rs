@@ -1,0 +1,162 @@
+//! The REST service as clients see it, over a SQLite file.
+
+mod errors;
+mod life_cycle;
+mod lists;
+mod plans;
+mod requests;
+mod store;
+mod updates;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::environments::{self, DEFAULT};
+use crate::router;
+use crate::scope::Scope;
+use crate::users::{self, User};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use axum::Router;
+use axum::body::Body;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// Where the default environment's APIs are.
+const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/apis";
+
+/// A REST service with the user admin/admin.
+struct Rest {
+    router: Router,
+    db: Db,
+    _folder: tempfile::TempDir,
+}
+
+/// What a call was answered.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Rest {
+    async fn start() -> Rest {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::connect(&format!("sqlite://{}/store.db", folder.path().display())).await.unwrap();
+        let scope = Scope { organization: DEFAULT.to_owned(), environment: DEFAULT.to_owned() };
+        environments::store::seed(&db, &scope).await.unwrap();
+        let password_hash = quick_hash("admin");
+        let user = User { id: Uuid::new_v4(), name: "admin".to_owned(), password_hash };
+        users::store::insert_if_absent(&db, &user, Clock::system().now()).await.unwrap();
+        let app = App::new(db.clone(), Clock::system(), CancellationToken::new());
+        Rest { router: router::service(app), db, _folder: folder }
+    }
+
+    /// Any request; `headers` come on top of those of an ordinary client.
+    async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(path)
+            .header(HOST, "management.example")
+            .header(AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode("admin:admin")));
+        for (name, value) in headers {
+            if name.eq_ignore_ascii_case("authorization") {
+                request.headers_mut().unwrap().remove(AUTHORIZATION);
+            }
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, &[], "").await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call("POST", path, &[], &body.to_string()).await
+    }
+
+    async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call("PUT", path, &[], &body.to_string()).await
+    }
+
+    /// An action without a body.
+    async fn act(&self, path: &str) -> Answer {
+        self.call("POST", path, &[], "").await
+    }
+
+    /// Creates an API on `path` and answers its URL.
+    async fn api(&self, path: &str) -> String {
+        let created = self.post(APIS, &document(path)).await.is(201).json();
+        format!("{APIS}/{}", created["id"].as_str().unwrap())
+    }
+
+    /// Gives an API a key-less plan and answers its URL.
+    async fn plan(&self, api: &str, status: &str) -> String {
+        let created = self.post(&format!("{api}/plans"), &plan(status)).await.is(201).json();
+        format!("{api}/plans/{}", created["id"].as_str().unwrap())
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn is(self, status: u16) -> Answer {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    #[track_caller]
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}")).to_str().unwrap()
+    }
+
+    /// `400 plan.closed` or `404 -`.
+    fn refusal(&self) -> String {
+        let body: Value = serde_json::from_str(&self.text).unwrap_or_default();
+        assert_eq!(body["http_status"], self.status.as_u16(), "{}", self.text);
+        format!("{} {}", self.status.as_u16(), body["technicalCode"].as_str().unwrap_or("-"))
+    }
+}
+
+/// An argon2 hash with the least work there is: verifying reads the parameters from the hash.
+fn quick_hash(password: &str) -> String {
+    let params = Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon2.hash_password(password.as_bytes()).unwrap().to_string()
+}
+
+/// A definition as users send it.
+fn document(path: &str) -> Value {
+    json!({
+        "name": "Mock", "apiVersion": "1", "definitionVersion": "4.0.0", "type": "async", "description": "d",
+        "listeners": [{"type": "http", "paths": [{"path": path}],
+            "entrypoints": [{"type": "http-get"}, {"type": "http-post"}]}],
+        "endpointGroups": [{"name": "default", "type": "mock", "endpoints": [{"name": "default", "type": "mock",
+            "configuration": {"messageCount": 5, "messageInterval": 100, "messageContent": "x"}}]}]
+    })
+}
+
+fn plan(status: &str) -> Value {
+    json!({"name": "p", "description": "d", "status": status, "security": {"type": "key-less"}})
+}
+
+/// The document of a GET, to be changed and sent back.
+async fn editable(rest: &Rest, api: &str) -> Value {
+    rest.get(api).await.is(200).json()
+}

@@ -1,0 +1,26 @@
+//! The bodies of the REST API as its OpenAPI document describes them.
+//!
+//! Requests are read by `definition`, which accepts more than one spelling and reports every violation at once; these
+//! types exist to be shown to people and to generators, in the spelling that answers use.
+
+mod api;
+mod connector;
+mod endpoint;
+mod error;
+mod flow;
+mod listener;
+mod node;
+mod params;
+mod plan;
+mod tokens;
+
+pub use api::*;
+pub use connector::*;
+pub use endpoint::*;
+pub use error::*;
+pub use flow::*;
+pub use listener::*;
+pub use node::*;
+pub use params::*;
+pub use plan::*;
+pub use tokens::*;

@@ -1,0 +1,80 @@
+//! `tidegate dev`: both planes and a demo Kafka in one process, for a first try on one machine.
+
+use crate::config::Settings;
+use crate::{demo, run};
+use anyhow::Context as _;
+use gateway::app::GatewayConfig;
+use management_api::config::ManagementConfig;
+use rand::distr::{Alphanumeric, SampleString as _};
+use secrecy::SecretString;
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio_util::sync::CancellationToken;
+
+/// Where `dev` keeps its data.
+const DATA_FOLDER: &str = ".tidegate";
+/// Characters of the generated sync token.
+const SYNC_TOKEN_CHARS: usize = 43;
+const MANAGEMENT_NODE_PORT: u16 = 18083;
+const GATEWAY_NODE_PORT: u16 = 18082;
+
+/// Runs until `shutdown`.
+pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let rest = settings.address("rest_listen", "127.0.0.1:8083");
+    let sync = settings.address("sync_listen", "127.0.0.1:8084");
+    let data = settings.address("gateway_listen", "127.0.0.1:8082");
+    let database_url = settings.text("database_url").map(str::to_owned);
+    let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
+    settings.check()?;
+    std::fs::create_dir_all(DATA_FOLDER).with_context(|| format!("cannot create {DATA_FOLDER}"))?;
+    let token = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), SYNC_TOKEN_CHARS));
+    let kafka = demo::start_kafka()?;
+    let metrics = run::install_metrics()?;
+
+    let management = ManagementConfig {
+        database_url: database_url.unwrap_or_else(|| format!("sqlite://{DATA_FOLDER}/tidegate.db")),
+        admin_password: Some(password.clone()),
+        sync_token: token.clone(),
+        rest_listen: rest,
+        sync_listen: sync,
+        node_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, MANAGEMENT_NODE_PORT)),
+    };
+    let management = management_api::start(management, metrics.clone(), shutdown.clone()).await?;
+    let gateway = GatewayConfig {
+        listen: data,
+        node_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, GATEWAY_NODE_PORT)),
+        management: vec![format!("http://{}", management.sync)],
+        token,
+        tags: Vec::new(),
+        node_id: None,
+        connections_max: None,
+        metrics,
+        kafka_addresses: HashMap::from([(demo::DOCUMENTED_BOOTSTRAP.to_owned(), kafka.bootstrap_servers())]),
+    };
+    let gateway = gateway::app::start(gateway, shutdown.clone()).await?;
+    demo::create_api(management.rest, &password).await.context("cannot create the demo API")?;
+    print_welcome(management.rest, gateway.addr)?;
+    let ended = management.wait().await;
+    shutdown.cancel();
+    gateway.stopped().await;
+    ended
+}
+
+fn print_welcome(rest: SocketAddr, gateway: SocketAddr) -> std::io::Result<()> {
+    writeln!(
+        std::io::stdout(),
+        "\nTidegate is running (Ctrl-C stops it). User admin, password admin, data in ./{DATA_FOLDER}.
+
+  Swagger UI       http://{rest}/swagger-ui
+  management API   http://{rest}/management/organizations/DEFAULT/environments/DEFAULT/v4/apis
+  gateway          http://{gateway}
+
+Try it, the first line in a terminal of its own:
+
+  curl -N -H 'Accept: text/event-stream' http://{gateway}/hello
+  curl -i -X POST http://{gateway}/hello -d '{{\"hello\":\"world\"}}'
+  curl -s -u admin:admin http://{rest}/management/organizations/DEFAULT/environments/DEFAULT/v4/apis
+"
+    )
+}

@@ -1,0 +1,21 @@
+//! Logging: one subscriber for the process, text for people and JSON for machines.
+
+use crate::config::Log;
+use tracing_subscriber::EnvFilter;
+
+/// Installs the subscriber. An unreadable filter falls back to `info` and says so.
+pub(crate) fn install(log: &Log) {
+    let filter = EnvFilter::try_new(&log.filter);
+    let unreadable = filter.as_ref().err().map(ToString::to_string);
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")));
+    if log.json {
+        builder.json().init();
+    } else {
+        builder.init();
+    }
+    if let Some(error) = unreadable {
+        tracing::warn!(%error, "TIDEGATE_LOG cannot be read, logging at info");
+    }
+}
