@@ -10,8 +10,6 @@ use crate::message::{Message, MessageStream};
 use crate::meter::{EntrypointMeter, OpenStream};
 use crate::stop::{StopReason, StopWatch};
 use futures::Stream;
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -53,7 +51,8 @@ pub(super) struct Collect {
     cursor: Option<String>,
     deadline: Option<Pin<Box<Sleep>>>,
     stop: StopWatch,
-    accept: Option<HeaderValue>,
+    /// Format of a failure.
+    json: bool,
     meter: Arc<EntrypointMeter>,
     _open: OpenStream,
 }
@@ -71,7 +70,7 @@ impl Collect {
             cursor: None,
             deadline,
             stop: StopWatch::new(Arc::clone(exchange.stop)),
-            accept: exchange.head.headers.get(ACCEPT).cloned(),
+            json: respond::accepts_json(&exchange.head.headers),
             meter: Arc::clone(exchange.meter),
             _open: exchange.meter.open(),
         }
@@ -96,8 +95,7 @@ impl Collect {
     }
 
     fn failed(&mut self, failure: &Failure) -> Frame {
-        let accept = self.accept.take().map(|value| (ACCEPT, value));
-        let (content_type, content) = respond::failure_body(failure, &HeaderMap::from_iter(accept));
+        let (content_type, content) = respond::failure_body(failure, self.json);
         let headers =
             [("Content-Type", content_type.to_owned()), ("Content-Length", content.len().to_string())];
         let mut message = Message::new(Some(content.into()));
