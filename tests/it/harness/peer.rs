@@ -142,7 +142,7 @@ impl Peer {
         };
         self.send(down::Message::Batch(batch)).await;
         loop {
-            if let up::Message::ApplyReport(report) = self.next().await
+            if let up::Message::Report(report) = self.next().await
                 && report.nonce == self.nonce
                 && report.done
             {
