@@ -1,6 +1,7 @@
 //! The pieces of one collected response, made as messages arrive, until a count, a duration or a stop.
 
 use super::print::{Printer, Tail};
+use crate::endpoint::StartingCursor;
 use crate::entrypoint::{Exchange, GOAWAY};
 use crate::failure::Failure;
 use crate::http::frame::Frame;
@@ -9,8 +10,6 @@ use crate::message::{Message, MessageStream};
 use crate::meter::{EntrypointMeter, OpenStream};
 use crate::stop::{StopReason, StopWatch};
 use futures::Stream;
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -29,6 +28,10 @@ pub(super) struct Plan {
     pub(super) duration: Option<Duration>,
     /// The query parameter `limit`, to be repeated beside the cursor.
     pub(super) sent_limit: Option<String>,
+    /// Where the endpoint began to read, and where the caller asked it to: the cursor of a response without items, so
+    /// that a caller can poll from the beginning.
+    pub(super) starting_cursor: StartingCursor,
+    pub(super) sent_cursor: Option<String>,
 }
 
 /// Where the response is.
@@ -48,7 +51,8 @@ pub(super) struct Collect {
     cursor: Option<String>,
     deadline: Option<Pin<Box<Sleep>>>,
     stop: StopWatch,
-    accept: Option<HeaderValue>,
+    /// Format of a failure.
+    json: bool,
     meter: Arc<EntrypointMeter>,
     _open: OpenStream,
 }
@@ -66,7 +70,7 @@ impl Collect {
             cursor: None,
             deadline,
             stop: StopWatch::new(Arc::clone(exchange.stop)),
-            accept: exchange.head.headers.get(ACCEPT).cloned(),
+            json: respond::accepts_json(&exchange.head.headers),
             meter: Arc::clone(exchange.meter),
             _open: exchange.meter.open(),
         }
@@ -84,13 +88,14 @@ impl Collect {
     fn end(&mut self, error: Option<Message>) -> Frame {
         self.source = None;
         self.state = State::Ended;
-        let (cursor, limit) = (self.cursor.as_deref(), self.plan.sent_limit.as_deref());
+        let start = || self.plan.starting_cursor.get().or(self.plan.sent_cursor.as_deref());
+        let cursor = self.cursor.as_deref().or_else(|| start().filter(|_| self.taken == 0));
+        let limit = self.plan.sent_limit.as_deref();
         Frame::plain(self.plan.printer.tail(&Tail { error: error.as_ref(), cursor, limit }))
     }
 
     fn failed(&mut self, failure: &Failure) -> Frame {
-        let accept = self.accept.take().map(|value| (ACCEPT, value));
-        let (content_type, content) = respond::failure_body(failure, &HeaderMap::from_iter(accept));
+        let (content_type, content) = respond::failure_body(failure, self.json);
         let headers =
             [("Content-Type", content_type.to_owned()), ("Content-Length", content.len().to_string())];
         let mut message = Message::new(Some(content.into()));
