@@ -1,6 +1,6 @@
 //! The web side: one trait, one visible list of factories.
 
-use crate::endpoint::{Attributes, Endpoint, PublishContext, SubscribeRequest};
+use crate::endpoint::{Attributes, Endpoint, PublishContext, StartingCursor, SubscribeRequest};
 use crate::failure::Failure;
 use crate::http::ids::Ids;
 use crate::http::query;
@@ -65,6 +65,7 @@ impl Exchange<'_> {
             recovery: recovery.filter(|_| self.endpoint.recovers(self.qos)),
             limit,
             limit_duration,
+            starting_cursor: StartingCursor::default(),
             attributes: Attributes::default(),
         }
     }

@@ -78,14 +78,14 @@ impl Record {
         let mut message = Message::new(self.content.clone());
         message.headers.clone_from(&self.headers);
         message.metadata.reserve_exact(5);
-        message.metadata.push(("partition", self.partition.into()));
-        message.metadata.push(("offset", self.offset.into()));
-        message.metadata.push(("topic", Value::String(self.topic.as_ref().to_owned())));
+        message.metadata.push(("partition".into(), self.partition.into()));
+        message.metadata.push(("offset".into(), self.offset.into()));
+        message.metadata.push(("topic".into(), Value::String(self.topic.as_ref().to_owned())));
         if let Some(key) = &self.key {
-            message.metadata.push(("key", Value::String(key.clone())));
+            message.metadata.push(("key".into(), Value::String(key.clone())));
         }
         if let Some(at) = self.timestamp_ms {
-            message.metadata.push(("sourceTimestamp", at.into()));
+            message.metadata.push(("sourceTimestamp".into(), at.into()));
         }
         message
     }

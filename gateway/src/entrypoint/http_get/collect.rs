@@ -1,6 +1,7 @@
 //! The pieces of one collected response, made as messages arrive, until a count, a duration or a stop.
 
 use super::print::{Printer, Tail};
+use crate::endpoint::StartingCursor;
 use crate::entrypoint::{Exchange, GOAWAY};
 use crate::failure::Failure;
 use crate::http::frame::Frame;
@@ -27,6 +28,22 @@ pub(super) struct Plan {
     pub(super) duration: Option<Duration>,
     /// The query parameter `limit`, to be repeated beside the cursor.
     pub(super) sent_limit: Option<String>,
+    /// What a response without items says about where to go on; `None` where positions are not the client's.
+    pub(super) start: Option<Start>,
+}
+
+/// Where a read begins.
+pub(super) struct Start {
+    /// As the endpoint says.
+    pub(super) cursor: StartingCursor,
+    /// As the client said.
+    pub(super) sent: Option<String>,
+}
+
+impl Start {
+    fn get(&self) -> Option<&str> {
+        self.cursor.get().or(self.sent.as_deref())
+    }
 }
 
 /// Where the response is.
@@ -42,7 +59,7 @@ pub(super) struct Collect {
     plan: Plan,
     state: State,
     taken: usize,
-    /// Position after the last item, or where the endpoint stands when there are none.
+    /// Position after the last item.
     cursor: Option<String>,
     deadline: Option<Pin<Box<Sleep>>>,
     stop: StopWatch,
@@ -83,7 +100,9 @@ impl Collect {
     fn end(&mut self, error: Option<Message>) -> Frame {
         self.source = None;
         self.state = State::Ended;
-        let (cursor, limit) = (self.cursor.as_deref(), self.plan.sent_limit.as_deref());
+        let start = self.plan.start.as_ref().filter(|_| self.taken == 0);
+        let cursor = self.cursor.as_deref().or_else(|| start.and_then(Start::get));
+        let limit = self.plan.sent_limit.as_deref();
         Frame::plain(self.plan.printer.tail(&Tail { error: error.as_ref(), cursor, limit }))
     }
 
