@@ -126,6 +126,7 @@ mod tests {
             recovery: recovery.map(str::to_owned),
             limit,
             limit_duration: Some(Duration::from_millis(500)),
+            starting_cursor: crate::endpoint::StartingCursor::default(),
             attributes: Arc::default(),
         };
         let messages: Vec<_> = endpoint.subscribe(request).await.unwrap().collect().await;

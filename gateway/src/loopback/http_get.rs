@@ -44,6 +44,14 @@ async fn a_cursor_continues_and_a_limit_is_a_number() {
 }
 
 #[tokio::test]
+async fn at_acknowledged_levels_a_poll_without_items_repeats_its_cursor() {
+    let entrypoints = json!([{"type": "http-get", "qos": "at-least-once"}]);
+    let gateway = Gateway::start(&[with_entrypoints("a", entrypoints, messages(Some(12)))]).await;
+    let body = dechunk(&gateway.answer("/a/?cursor=11", JSON).await);
+    assert_eq!(body, r#"{"items":[],"pagination":{"nextCursor":"11"}}"#);
+}
+
+#[tokio::test]
 async fn a_silent_source_is_answered_at_the_deadline() {
     let gateway = Gateway::start(&[api("a", silence())]).await;
     let begun = std::time::Instant::now();

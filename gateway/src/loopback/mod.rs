@@ -36,6 +36,7 @@ impl Gateway {
 
     async fn with_connections(apis: &[Value], connections_max: Option<usize>) -> Gateway {
         let config = GatewayConfig {
+            kafka_addresses: std::collections::HashMap::new(),
             listen: "127.0.0.1:0".parse().unwrap(),
             node_listen: "127.0.0.1:0".parse().unwrap(),
             management: Vec::new(),

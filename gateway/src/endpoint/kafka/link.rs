@@ -195,7 +195,7 @@ mod tests {
         assert!(link.down().is_none());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn waiting_ends_with_the_outage_or_with_patience() {
         let link = std::sync::Arc::new(Link::new());
         link.error(RDKafkaErrorCode::AllBrokersDown, "");

@@ -197,3 +197,6 @@ impl Stream for EventStream {
         this.poll_heartbeat(cx).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests;
