@@ -5,6 +5,8 @@ pub mod endpoint;
 mod entrypoint;
 pub mod failure;
 mod http;
+#[cfg(test)]
+mod loopback;
 pub mod message;
 pub mod meter;
 mod node;

@@ -125,7 +125,8 @@ mod tests {
             client_identifier: "client".into(),
             recovery: recovery.map(str::to_owned),
             limit,
-            limit_duration: Some(Duration::from_secs(60)),
+            limit_duration: Some(Duration::from_millis(500)),
+            starting_cursor: crate::endpoint::StartingCursor::default(),
             attributes: Arc::default(),
         };
         let messages: Vec<_> = endpoint.subscribe(request).await.unwrap().collect().await;
@@ -134,17 +135,17 @@ mod tests {
         assert_eq!(ids, expected);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn numbers_end_at_the_count_the_limit_or_the_time() {
-        check(json!({"messageCount": 3}), None, None, &["0", "1", "2"]).await;
-        check(json!({"messageCount": 3}), None, Some(2), &["0", "1"]).await;
-        check(json!({"messageCount": 3}), Some("0"), Some(9), &["1", "2"]).await;
-        check(json!({"messageCount": 3}), Some("7"), None, &[]).await;
-        check(json!({"messageCount": 2}), Some("x"), None, &["0", "1"]).await;
-        check(json!({"messageInterval": 25_000}), None, None, &["0", "1"]).await;
+        check(json!({"messageInterval": 1, "messageCount": 3}), None, None, &["0", "1", "2"]).await;
+        check(json!({"messageInterval": 1, "messageCount": 3}), None, Some(2), &["0", "1"]).await;
+        check(json!({"messageInterval": 1, "messageCount": 3}), Some("0"), Some(9), &["1", "2"]).await;
+        check(json!({"messageInterval": 1, "messageCount": 3}), Some("7"), None, &[]).await;
+        check(json!({"messageInterval": 1, "messageCount": 2}), Some("x"), None, &["0", "1"]).await;
+        check(json!({"messageInterval": 86_400_000}), None, None, &[]).await;
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn messages_carry_what_is_configured() {
         let settings = json!({
             "messageContent": "{\"a\":1}",

@@ -59,7 +59,11 @@ pub(crate) async fn serve_connection(
     drain: CancellationToken,
 ) {
     let peer = Arc::new(peer);
-    let Some((protocol, mut io)) = Box::pin(first_bytes(tcp)).await else { return };
+    let first = tokio::select! {
+        first = Box::pin(first_bytes(tcp)) => first,
+        () = drain.cancelled() => None,
+    };
+    let Some((protocol, mut io)) = first else { return };
     if protocol == Version::HTTP_2 {
         return Box::pin(http2(io, peer, front, drain)).await;
     }

@@ -45,13 +45,14 @@ pub(crate) fn failure(failure: &Failure, request: &HeaderMap, templates: &Templa
     if failure.message.is_empty() {
         return with_closing(empty(failure.status));
     }
-    let (content_type, body) = failure_body(failure, request);
+    let (content_type, body) = failure_body(failure, accepts_json(request));
     complete(failure.status, content_type, body.into())
 }
 
 /// Content type and text of a failure, as a response body or as the content of an error message in a stream.
-pub(crate) fn failure_body(failure: &Failure, request: &HeaderMap) -> (&'static str, String) {
-    if accepts_json(request) {
+/// `json`: see `accepts_json`; streams keep this flag, not the header, which would hold the whole request's buffer.
+pub(crate) fn failure_body(failure: &Failure, json: bool) -> (&'static str, String) {
+    if json {
         (JSON, json!({"message": failure.message, "http_status_code": failure.status.as_u16()}).to_string())
     } else {
         (TEXT, failure.message.clone().into_owned())
@@ -88,7 +89,8 @@ fn accepts(request: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|list| list.split(',')).map(str::trim)
 }
 
-fn accepts_json(request: &HeaderMap) -> bool {
+/// Whether a failure is told to this caller as JSON.
+pub(crate) fn accepts_json(request: &HeaderMap) -> bool {
     accepts(request).any(|member| member == JSON || member == ANY)
 }
 
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn the_accept_header_decides_between_json_and_text() {
         let none = Templates::new();
-        let json = r#"404 application/json 80 - {"message":"No entrypoint matches the incoming request","http_status_code":404}"#;
+        let json = r#"404 application/json 79 - {"message":"No entrypoint matches the incoming request","http_status_code":404}"#;
         let text = "404 text/plain 42 - No entrypoint matches the incoming request";
         for accept in ["application/json", "*/*", "text/html, application/json"] {
             check(&no_entrypoint_failure(), Some(accept), &none, json);

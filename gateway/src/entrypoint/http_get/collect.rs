@@ -10,8 +10,6 @@ use crate::message::{Message, MessageStream};
 use crate::meter::{EntrypointMeter, OpenStream};
 use crate::stop::{StopReason, StopWatch};
 use futures::Stream;
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -30,10 +28,22 @@ pub(super) struct Plan {
     pub(super) duration: Option<Duration>,
     /// The query parameter `limit`, to be repeated beside the cursor.
     pub(super) sent_limit: Option<String>,
-    /// Where the endpoint began to read, and where the caller asked it to: the cursor of a response without items, so
-    /// that a caller can poll from the beginning.
-    pub(super) starting_cursor: StartingCursor,
-    pub(super) sent_cursor: Option<String>,
+    /// What a response without items says about where to go on; `None` where positions are not the client's.
+    pub(super) start: Option<Start>,
+}
+
+/// Where a read begins.
+pub(super) struct Start {
+    /// As the endpoint says.
+    pub(super) cursor: StartingCursor,
+    /// As the client said.
+    pub(super) sent: Option<String>,
+}
+
+impl Start {
+    fn get(&self) -> Option<&str> {
+        self.cursor.get().or(self.sent.as_deref())
+    }
 }
 
 /// Where the response is.
@@ -49,11 +59,12 @@ pub(super) struct Collect {
     plan: Plan,
     state: State,
     taken: usize,
-    /// Position after the last item, or where the endpoint stands when there are none.
+    /// Position after the last item.
     cursor: Option<String>,
     deadline: Option<Pin<Box<Sleep>>>,
     stop: StopWatch,
-    accept: Option<HeaderValue>,
+    /// Format of a failure.
+    json: bool,
     meter: Arc<EntrypointMeter>,
     _open: OpenStream,
 }
@@ -71,7 +82,7 @@ impl Collect {
             cursor: None,
             deadline,
             stop: StopWatch::new(Arc::clone(exchange.stop)),
-            accept: exchange.head.headers.get(ACCEPT).cloned(),
+            json: respond::accepts_json(&exchange.head.headers),
             meter: Arc::clone(exchange.meter),
             _open: exchange.meter.open(),
         }
@@ -89,15 +100,14 @@ impl Collect {
     fn end(&mut self, error: Option<Message>) -> Frame {
         self.source = None;
         self.state = State::Ended;
-        let start = || self.plan.starting_cursor.get().or(self.plan.sent_cursor.as_deref());
-        let cursor = self.cursor.as_deref().or_else(|| start().filter(|_| self.taken == 0));
+        let start = self.plan.start.as_ref().filter(|_| self.taken == 0);
+        let cursor = self.cursor.as_deref().or_else(|| start.and_then(Start::get));
         let limit = self.plan.sent_limit.as_deref();
         Frame::plain(self.plan.printer.tail(&Tail { error: error.as_ref(), cursor, limit }))
     }
 
     fn failed(&mut self, failure: &Failure) -> Frame {
-        let accept = self.accept.take().map(|value| (ACCEPT, value));
-        let (content_type, content) = respond::failure_body(failure, &HeaderMap::from_iter(accept));
+        let (content_type, content) = respond::failure_body(failure, self.json);
         let headers =
             [("Content-Type", content_type.to_owned()), ("Content-Length", content.len().to_string())];
         let mut message = Message::new(Some(content.into()));
@@ -156,5 +166,88 @@ impl Stream for Collect {
                 None => this.end(None),
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::print::Format;
+    use super::*;
+    use crate::failure::key;
+    use crate::stop::Stop;
+    use futures::{StreamExt as _, stream};
+    use http::StatusCode;
+
+    fn collect(source: Vec<Result<Message, Failure>>, start: Option<Start>, all: bool) -> Collect {
+        let meter = Arc::new(EntrypointMeter::new(&"api".into(), "http-get"));
+        let printer = Printer { format: Format::Json, headers: all, metadata: all };
+        Collect {
+            source: Some(stream::iter(source).boxed()),
+            plan: Plan { printer, count: 10, duration: None, sent_limit: None, start },
+            state: State::Opening,
+            taken: 0,
+            cursor: None,
+            deadline: None,
+            stop: StopWatch::new(Arc::<Stop>::default()),
+            json: true,
+            _open: meter.open(),
+            meter,
+        }
+    }
+
+    async fn text(collect: Collect) -> String {
+        let pieces: Vec<_> = collect.map(|frame| frame.payload()).collect().await;
+        String::from_utf8(pieces.concat()).unwrap()
+    }
+
+    async fn check(source: Vec<Result<Message, Failure>>, start: Option<Start>, expected: &str) {
+        assert_eq!(text(collect(source, start, false)).await, expected);
+    }
+
+    fn message(id: &str, cursor: Option<&str>) -> Result<Message, Failure> {
+        let message = Message::new(Some("x".into()));
+        Ok(Message { id: Some(id.to_owned()), cursor: cursor.map(str::to_owned), ..message })
+    }
+
+    #[tokio::test]
+    async fn the_cursor_is_the_position_after_the_last_item() {
+        let expected = r#"{"items":[{"id":"1","content":"x"}],"pagination":{"nextCursor":"1"}}"#;
+        check(vec![message("1", None)], None, expected).await;
+        let expected = concat!(
+            r#"{"items":[{"id":"1","content":"x"},{"id":"2","content":"x"}],"#,
+            r#""pagination":{"nextCursor":"t@0#1,1#2"}}"#
+        );
+        check(vec![message("1", Some("t@0#1")), message("2", Some("t@0#1,1#2"))], None, expected).await;
+    }
+
+    #[tokio::test]
+    async fn without_items_the_cursor_is_where_the_read_began() {
+        let start = |known: Option<&str>, sent: Option<&str>| {
+            let cursor = StartingCursor::default();
+            if let Some(known) = known {
+                cursor.set(|| known.to_owned());
+            }
+            Some(Start { cursor, sent: sent.map(str::to_owned) })
+        };
+        let known = r#"{"items":[],"pagination":{"nextCursor":"known"}}"#;
+        check(Vec::new(), start(Some("known"), Some("sent")), known).await;
+        check(Vec::new(), start(None, Some("sent")), r#"{"items":[],"pagination":{"nextCursor":"sent"}}"#)
+            .await;
+        check(Vec::new(), start(None, None), r#"{"items":[]}"#).await;
+        check(Vec::new(), None, r#"{"items":[]}"#).await;
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_the_error_element_behind_the_items() {
+        let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_CLOSED, "gone");
+        let text =
+            text(collect(vec![message("7", None), Err(failure), message("8", None)], None, true)).await;
+        let body: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(body["items"].as_array().unwrap().len(), 1);
+        assert_eq!(body["error"]["content"], r#"{"message":"gone","http_status_code":503}"#);
+        assert_eq!(body["error"]["headers"]["Content-Type"][0], "application/json");
+        assert_eq!(body["error"]["metadata"]["key"], key::CONNECTION_CLOSED);
+        assert_eq!(body["error"]["metadata"]["statusCode"], 503);
+        assert_eq!(body["pagination"]["nextCursor"], "7");
     }
 }

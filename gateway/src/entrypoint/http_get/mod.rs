@@ -10,8 +10,8 @@ use super::{Entrypoint, Exchange, accept};
 use crate::failure::Failure;
 use crate::http::reply::Reply;
 use async_trait::async_trait;
-use collect::{Collect, Plan};
-use definition::api::Settings;
+use collect::{Collect, Plan, Start};
+use definition::api::{Qos, Settings};
 use definition::connector::http_get::HttpGet;
 use definition::violation::Violation;
 use http::header::CONTENT_TYPE;
@@ -42,7 +42,7 @@ impl Entrypoint for Get {
         let duration = self.settings.limit_duration();
         let cursor = exchange.query("cursor").filter(|cursor| !cursor.is_empty());
         let request = exchange.reader(cursor, Some(count), duration);
-        let (starting_cursor, sent_cursor) = (request.starting_cursor.clone(), request.recovery.clone());
+        let start = Start { cursor: request.starting_cursor.clone(), sent: request.recovery.clone() };
         let source = match count {
             // Nothing is asked for: no reason to open a consumer.
             0 => Box::pin(futures::stream::empty()),
@@ -55,7 +55,9 @@ impl Entrypoint for Get {
         };
         let mut head = Response::new(());
         head.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-        let plan = Plan { printer, count, duration, sent_limit, starting_cursor, sent_cursor };
+        let acknowledged = matches!(exchange.qos, Qos::AtMostOnce | Qos::AtLeastOnce);
+        let start = acknowledged.then_some(start);
+        let plan = Plan { printer, count, duration, sent_limit, start };
         Ok(Reply::Stream { head, frames: Box::pin(Collect::new(source, plan, &exchange)) })
     }
 }

@@ -21,7 +21,7 @@ use format::Comments;
 use futures::Stream;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
+use http::{HeaderName, HeaderValue, Method, Response};
 use hyper::body::Incoming;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -78,7 +78,7 @@ impl Entrypoint for Events {
             interval,
             last: Instant::now(),
             comments,
-            accept: exchange.head.headers.get(ACCEPT).cloned(),
+            json: respond::accepts_json(&exchange.head.headers),
             opened: false,
             unchecked: 0,
             meter: Arc::clone(exchange.meter),
@@ -105,8 +105,8 @@ struct EventStream {
     /// When the last event or heartbeat was made.
     last: Instant,
     comments: Comments,
-    /// Decides the format of a failure.
-    accept: Option<HeaderValue>,
+    /// Format of a failure.
+    json: bool,
     opened: bool,
     unchecked: u8,
     meter: Arc<EntrypointMeter>,
@@ -136,8 +136,7 @@ impl EventStream {
 
     fn error(&mut self, failure: &Failure) -> Frame {
         self.source = None;
-        let accept = self.accept.take().map(|value| (ACCEPT, value));
-        let (_, content) = respond::failure_body(failure, &HeaderMap::from_iter(accept));
+        let (_, content) = respond::failure_body(failure, self.json);
         Frame::plain(format::error(&Uuid::new_v4().to_string(), &content))
     }
 
@@ -198,3 +197,6 @@ impl Stream for EventStream {
         this.poll_heartbeat(cx).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
+
+mod http_get;
+mod http_post;
+mod listener;
+mod protocols;
+mod sse;
+mod table;
+mod websocket;
+
+use crate::app::{GatewayConfig, Running, start};
+use crate::meter;
+use crate::table::{Operation, Outcome, TableChange};
+use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
+use definition::digest::{canonical_bytes, resource_digest};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// No answer takes longer.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A running gateway.
+struct Gateway {
+    running: Running,
+    shutdown: CancellationToken,
+}
+
+impl Gateway {
+    async fn start(apis: &[Value]) -> Gateway {
+        Gateway::with_connections(apis, None).await
+    }
+
+    async fn with_connections(apis: &[Value], connections_max: Option<usize>) -> Gateway {
+        let config = GatewayConfig {
+            kafka_addresses: std::collections::HashMap::new(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            node_listen: "127.0.0.1:0".parse().unwrap(),
+            management: Vec::new(),
+            token: "unused".to_owned().into(),
+            tags: Vec::new(),
+            node_id: None,
+            connections_max,
+            metrics: meter::recorder().unwrap(),
+        };
+        let shutdown = CancellationToken::new();
+        let gateway = Gateway { running: start(config, shutdown.clone()).await.unwrap(), shutdown };
+        for outcome in gateway.deploy(apis).await {
+            outcome.result.unwrap();
+        }
+        gateway
+    }
+
+    async fn deploy(&self, apis: &[Value]) -> Vec<Outcome> {
+        self.running.table.apply(apis.iter().map(upsert).collect()).await
+    }
+
+    async fn undeploy(&self, id: &str) {
+        let change = TableChange { kind: KIND_API.into(), id: id.into(), operation: Operation::Delete };
+        self.running.table.apply(vec![change]).await;
+    }
+
+    async fn connect(&self) -> Client {
+        Client { tcp: TcpStream::connect(self.running.addr).await.unwrap(), seen: String::new() }
+    }
+
+    /// Sends a request on a connection of its own.
+    async fn send(&self, request: &str) -> Client {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client
+    }
+
+    /// GET on a connection of its own, with more header lines.
+    async fn get(&self, target: &str, headers: &str) -> Client {
+        self.send(&format!("GET {target} HTTP/1.1\r\nhost: h\r\n{headers}\r\n")).await
+    }
+
+    /// The whole answer to a GET.
+    async fn answer(&self, target: &str, headers: &str) -> String {
+        self.get(target, &format!("connection: close\r\n{headers}")).await.rest().await
+    }
+}
+
+fn upsert(api: &Value) -> TableChange {
+    let body = canonical_bytes(api).unwrap();
+    let digest = resource_digest(KIND_API, API_SCHEMA_VERSION, &body);
+    let id = api["id"].as_str().unwrap().to_owned();
+    TableChange { kind: KIND_API.into(), id, operation: Operation::Upsert { digest, body } }
+}
+
+/// A raw HTTP/1 client.
+struct Client {
+    tcp: TcpStream,
+    seen: String,
+}
+
+impl Client {
+    async fn send(&mut self, text: &str) {
+        self.tcp.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Reads until `end` was seen; returns everything up to it and forgets it.
+    async fn until(&mut self, end: &str) -> String {
+        loop {
+            if let Some(at) = self.seen.find(end) {
+                let rest = self.seen.split_off(at + end.len());
+                return std::mem::replace(&mut self.seen, rest);
+            }
+            assert!(self.read().await, "closed before {end:?}: {:?}", self.seen);
+        }
+    }
+
+    /// Reads until the gateway closes.
+    async fn rest(mut self) -> String {
+        while self.read().await {}
+        self.seen
+    }
+
+    async fn read(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let read = timeout(DEADLINE, self.tcp.read(&mut buffer)).await;
+        let count = read.unwrap_or_else(|_| panic!("nothing more came after {:?}", self.seen)).unwrap();
+        self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        count > 0
+    }
+}
+
+/// The body of a chunked response.
+fn dechunk(response: &str) -> String {
+    let (_, mut rest) = response.split_once("\r\n\r\n").unwrap();
+    let mut body = String::new();
+    while let Some((length, chunk)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        body.push_str(&chunk[..length]);
+        rest = &chunk[length + 2..];
+        if length == 0 {
+            break;
+        }
+    }
+    assert_eq!(rest, "", "bytes behind the last chunk");
+    body
+}
+
+/// The value of a response header.
+fn header<'a>(response: &'a str, name: &str) -> Option<&'a str> {
+    let head = response.split("\r\n\r\n").next().unwrap();
+    head.lines().find_map(|line| {
+        let (key, value) = line.split_once(": ")?;
+        key.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+/// An API at `/<id>/` with all four entrypoints and a mock endpoint that makes `count` messages.
+fn api(id: &str, mock: Value) -> Value {
+    with_entrypoints(
+        id,
+        json!([
+            {"type": "http-get", "qos": "auto", "configuration": {"messagesLimitDurationMs": 500}},
+            {"type": "http-post", "qos": "auto"},
+            {"type": "sse", "qos": "auto", "configuration": {"heartbeatIntervalInMs": 2000}},
+            {"type": "websocket", "qos": "auto"},
+        ]),
+        mock,
+    )
+}
+
+fn with_entrypoints(id: &str, entrypoints: Value, mock: Value) -> Value {
+    json!({
+        "id": id,
+        "organization": "o",
+        "environment": "e",
+        "name": id,
+        "apiVersion": "1",
+        "family": "beta",
+        "type": "message",
+        "listeners": [{"type": "http", "paths": [{"path": format!("/{id}/")}], "entrypoints": entrypoints}],
+        "endpointGroups": [{
+            "name": "group",
+            "type": "mock",
+            "endpoints": [{
+                "name": "endpoint",
+                "type": "mock",
+                "secondary": false,
+                "weight": 1,
+                "inheritConfiguration": false,
+                "configuration": mock,
+            }],
+        }],
+        "flowExecution": {"mode": "default"},
+        "plans": [{"id": "p", "name": "free", "status": "published", "security": {"type": "key-less"}}],
+    })
+}
+
+/// `count` messages `{"a":1}`, one each millisecond; none: endless.
+fn messages(count: Option<u64>) -> Value {
+    json!({"messageInterval": 1, "messageContent": "{\"a\":1}", "messageCount": count})
+}
+
+/// Never a message.
+fn silence() -> Value {
+    json!({"messageInterval": 86_400_000})
+}
