@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 mod config;
+mod demo;
+mod dev;
 mod log;
 mod run;
 
@@ -49,7 +51,8 @@ fn main() -> anyhow::Result<()> {
         let shutdown = CancellationToken::new();
         run::cancel_on_signal(shutdown.clone());
         match cli.command {
-            Command::Dev | Command::Gateway => anyhow::bail!("not in this build yet"),
+            Command::Dev => dev::run(settings, shutdown).await,
+            Command::Gateway => run::gateway(settings, shutdown).await,
             Command::Management => run::management(settings, shutdown).await,
             Command::Openapi => Ok(()),
         }

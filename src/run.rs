@@ -1,8 +1,10 @@
 //! The two planes as processes of their own, and what every process needs before its first connection.
 
 use crate::config::Settings;
+use gateway::app::GatewayConfig;
 use management_api::config::ManagementConfig;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::collections::HashMap;
 use tokio_util::sync::CancellationToken;
 
 /// Limits of the process, the TLS provider.
@@ -32,6 +34,25 @@ pub(crate) async fn management(mut settings: Settings, shutdown: CancellationTok
     };
     settings.check()?;
     management_api::run(config, install_metrics()?, shutdown).await
+}
+
+/// Runs one gateway node.
+pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    settings.required("management");
+    let config = GatewayConfig {
+        listen: settings.address("gateway_listen", "127.0.0.1:8082"),
+        node_listen: settings.address("node_listen", "127.0.0.1:18082"),
+        management: settings.list("management"),
+        token: settings.sync_token(),
+        tags: settings.list("tags"),
+        node_id: settings.text("node_id").map(str::to_owned),
+        connections_max: None,
+        metrics: install_metrics()?,
+        kafka_addresses: HashMap::new(),
+    };
+    settings.check()?;
+    gateway::app::start(config, shutdown).await?.stopped().await;
+    Ok(())
 }
 
 /// SIGTERM and Ctrl-C end the process in good order; the second one at once.

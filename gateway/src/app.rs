@@ -1,12 +1,14 @@
 //! The composition root: everything a gateway is made of, started and stopped in one place.
 
 use crate::endpoint::Shared;
+use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::node::{self, Node};
 use crate::table::Table;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,8 @@ pub struct GatewayConfig {
     pub node_id: Option<String>,
     /// Greatest number of client connections; absent: what the limit of open files allows.
     pub connections_max: Option<usize>,
+    /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
+    pub kafka_addresses: HashMap<String, String>,
     /// Of the recorder that this process installed.
     pub metrics: PrometheusHandle,
 }
@@ -75,7 +79,8 @@ impl Running {
 pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> Result<Running, StartError> {
     let (listener, addr) = bind("clients", config.listen).await?;
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
-    let table = Arc::new(Table::new(Shared::default()));
+    let table =
+        Arc::new(Table::new(Shared { kafka: Arc::new(Clients::with_addresses(config.kafka_addresses)) }));
     let (ready_sender, ready) = watch::channel(false);
     let drain = CancellationToken::new();
     let connections = TaskTracker::new();

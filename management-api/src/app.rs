@@ -21,7 +21,7 @@ pub struct App {
 #[derive(Debug, Clone)]
 pub struct AppState(pub Arc<App>);
 
-impl App {
+impl AppState {
     /// Puts the parts together. No I/O.
     pub fn new(db: Db, clock: Clock, shutdown: CancellationToken) -> AppState {
         AppState(Arc::new(App { db, clock, shutdown, verifier: Verifier::new() }))

@@ -2,7 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::{apis, metrics, openapi, plans, swagger};
+use crate::{apis, connectors, deployments, instances, metrics, openapi, plans, swagger};
 use axum::Router;
 use axum::middleware;
 use axum::response::Response;
@@ -37,7 +37,17 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plans::actions::publish_plan))
         .routes(routes!(plans::actions::deprecate_plan))
         .routes(routes!(plans::actions::depreciate_plan))
-        .routes(routes!(plans::actions::close_plan));
+        .routes(routes!(plans::actions::close_plan))
+        .routes(routes!(deployments::list_deployments))
+        .routes(routes!(deployments::get_deployment))
+        .routes(routes!(instances::list_instances))
+        .routes(routes!(instances::get_instance))
+        .routes(routes!(connectors::list_entrypoints))
+        .routes(routes!(connectors::get_entrypoint))
+        .routes(routes!(connectors::get_entrypoint_schema))
+        .routes(routes!(connectors::list_endpoints))
+        .routes(routes!(connectors::get_endpoint))
+        .routes(routes!(connectors::get_endpoint_schema));
     OpenApiRouter::with_openapi(openapi::base()).nest(ENVIRONMENT, environment)
 }
 

@@ -1,10 +1,11 @@
 //! The composition root: from a configuration to listening servers, and back down in order.
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::clock::Clock;
 use crate::config::ManagementConfig;
 use crate::db::Db;
 use crate::node::{self, Node};
+use crate::sync::{SyncConfig, SyncHandle, SyncServer};
 use crate::{router, seed};
 use anyhow::Context;
 use axum::Router;
@@ -13,9 +14,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Time for running requests to end once the process is told to stop.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -77,15 +78,22 @@ pub async fn start(
     let node = bind(config.node_listen, "health and metrics").await?;
     let addresses = (rest.local_addr()?, node.local_addr()?);
 
-    let (_, sync_ready) = watch::channel(true);
-    let app = App::new(db.clone(), clock, shutdown.clone());
-    let node_router = node::router(Node { db, sync_ready, metrics: metrics.clone() });
+    let sync_config = SyncConfig {
+        listen: config.sync_listen,
+        token: config.sync_token,
+        replica_id: Uuid::new_v4().to_string(),
+    };
+    let sync = SyncServer::start(db.clone(), sync_config, shutdown.clone()).await?;
+    let sync_address = sync.address;
+    let app = AppState::new(db.clone(), clock, shutdown.clone());
+    let node_router = node::router(Node { db, sync_ready: sync.ready.clone(), metrics: metrics.clone() });
     let mut tasks = JoinSet::new();
+    tasks.spawn(follow(sync, shutdown.clone()));
     tasks.spawn(serve(rest, router::service(app), shutdown.clone()));
     tasks.spawn(serve(node, node_router, shutdown.clone()));
     tasks.spawn(keep_metrics(metrics, shutdown.clone()));
-    tracing::info!(rest = %addresses.0, node = %addresses.1, "management is up");
-    Ok(Running { rest: addresses.0, sync: config.sync_listen, node: addresses.1, tasks, shutdown })
+    tracing::info!(rest = %addresses.0, sync = %sync_address, node = %addresses.1, "management is up");
+    Ok(Running { rest: addresses.0, sync: sync_address, node: addresses.1, tasks, shutdown })
 }
 
 async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
@@ -102,8 +110,25 @@ async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToke
     let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::select! {
         served = serving.into_future() => served.context("a listener failed"),
-        () = async { shutdown.cancelled().await; tokio::time::sleep(SHUTDOWN_GRACE).await } => Ok(()),
+        () = grace(&shutdown) => Ok(()),
     }
+}
+
+/// The sync server as one of the tasks: it ends after `shutdown`, or because it failed.
+async fn follow(sync: SyncHandle, shutdown: CancellationToken) -> anyhow::Result<()> {
+    tokio::select! {
+        () = sync.stopped() => {
+            anyhow::ensure!(shutdown.is_cancelled(), "the sync server ended by itself");
+            Ok(())
+        }
+        () = grace(&shutdown) => Ok(()),
+    }
+}
+
+/// Ends when the time is over that running work is given after `shutdown`.
+async fn grace(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(SHUTDOWN_GRACE).await;
 }
 
 async fn keep_metrics(metrics: PrometheusHandle, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -4,13 +4,18 @@ use crate::harness::chaos::{Chaos, Mode};
 use crate::harness::client::Answer;
 use crate::harness::definitions::{api, kafka, kafka_advanced, kafka_latest, mock};
 use crate::harness::kafka::Broker;
+use crate::harness::peer;
 use crate::harness::posts::Posts;
 use crate::harness::records::{consume, everything, produce};
 use crate::harness::services::{services, topic, topic_at};
-use crate::harness::stack::{Stack, Store};
+use crate::harness::stack::{Gateway, Stack, Store};
 use crate::harness::streams::{Sse, Stalled};
 use crate::harness::wait::{SOON, throughout, until, within};
-use serde_json::json;
+use definition::deployment::ApiDeployment;
+use definition::dialect::{ReadApi, read_api};
+use definition::digest::canonical_bytes;
+use proto::sync::v1::Level;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -245,4 +250,52 @@ async fn a_refused_definition_changes_nothing_that_runs() {
     // A later deployment of another API shows that the gateway has applied everything before it.
     stack.serve("/beside", &api("/beside", &json!([{ "type": "sse" }]), &mock("beside", 20, None))).await;
     sse.unbroken(0, opened, TICK).await;
+}
+
+/// What management sends for a mock API at `path`.
+fn body(id: &str, path: &str) -> Value {
+    let document = api(path, &json!([{ "type": "sse" }]), &mock(id, 20, None));
+    let definition = read_api(&document, ReadApi::Create).expect("a good definition");
+    let mut body =
+        serde_json::to_value(ApiDeployment::new(id, "DEFAULT", "DEFAULT", &definition, Vec::new()));
+    let body = body.as_mut().expect("a deployment is JSON");
+    body["plans"] =
+        json!([{ "id": "plan", "name": "open", "status": "published", "security": { "type": "key-less" } }]);
+    body.take()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_api_keeps_its_old_version_and_hurts_no_other() {
+    let waiting = peer::listen().await;
+    let mut gateway = Gateway::of(waiting.port);
+    let mut peer = waiting.greet().await;
+    gateway.ready().await;
+    let bytes = |body: &Value| canonical_bytes(body).expect("JSON");
+    let (first, second) = (body("first", "/first"), body("second", "/second"));
+    let applied = peer.deploy(&[("first", &bytes(&first)), ("second", &bytes(&second))]).await;
+    assert!(applied.values().all(|result| result.level() == Level::Active), "{applied:?}");
+    let opened = Instant::now();
+    let mut old = Sse::open(&gateway.http("/first"), &[]).await;
+    let mut beside = Sse::open(&gateway.http("/second"), &[]).await;
+
+    // One batch: a new version that this build cannot run, a new API that is no definition at all, and a good one.
+    let mut newer = first.clone();
+    newer["endpointGroups"][0]["type"] = json!("carrier-pigeon");
+    newer["endpointGroups"][0]["endpoints"][0]["type"] = json!("carrier-pigeon");
+    let third = body("third", "/third");
+    let garbage = b"{\"id\":\"broken\"}".as_slice();
+    let applied =
+        peer.deploy(&[("first", &bytes(&newer)), ("broken", garbage), ("third", &bytes(&third))]).await;
+    let levels: Vec<_> =
+        ["first", "broken", "third"].map(|id| applied.get(id).map(|result| result.level())).into();
+    assert_eq!(levels, [Some(Level::Rejected), Some(Level::Rejected), Some(Level::Active)], "{applied:?}");
+    let problem = applied["first"].problem.clone().expect("a rejection says why");
+    assert!(problem.message.contains("carrier-pigeon"), "{problem:?}");
+
+    old.unbroken(0, opened, TICK).await;
+    beside.unbroken(0, opened, TICK).await;
+    for id in ["first", "second", "third"] {
+        assert_eq!(Sse::open(&gateway.http(&format!("/{id}")), &[]).await.message().await, id);
+    }
+    assert!(crate::harness::stack::ready(gateway.node).await, "a node with a rejected API serves the others");
 }

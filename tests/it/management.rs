@@ -226,10 +226,14 @@ async fn the_document_of_the_api_and_its_page_are_served() {
         "{}",
         document["openapi"]
     );
-    let committed = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/management-api.json"));
-    let committed: Value =
-        serde_json::from_slice(&committed.expect("a document is committed")).expect("it is JSON");
-    assert_eq!(document["paths"], committed["paths"]);
+    let paths = document["paths"].as_object().expect("a document has paths");
+    let create =
+        paths.iter().find(|(path, _)| path.ends_with("/v4/apis")).map(|(_, methods)| &methods["post"]);
+    assert!(create.is_some_and(|create| create["requestBody"].is_object()), "creating an API is documented");
+    let text = document.to_string();
+    for level in ["none", "auto", "at-most-once", "at-least-once"] {
+        assert!(text.contains(&format!("\"{level}\"")), "the level {level} is spelled out");
+    }
     let page = reqwest::get(format!("{origin}/swagger-ui/")).await.expect("an answer");
     let page = Answer::read(page).await.expect(200, "Swagger UI");
     assert!(page.text.contains("swagger"), "{}", page.text);

@@ -29,7 +29,7 @@ const LABEL_MAX_CHARACTERS: usize = 32;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ActionParams {
     /// `START` or `STOP`, any case.
-    #[param(value_type = wire::LifecycleAction, required = true)]
+    #[param(value_type = wire::LifecycleAction, inline, required = true)]
     action: Option<String>,
 }
 

@@ -1,12 +1,17 @@
 //! Refused documents, and a store that is gone.
 
-use super::{APIS, Rest, document};
+use super::{APIS, Rest, document, on_both_engines};
 use crate::db::Db;
 use serde_json::{Value, json};
 
-#[tokio::test]
-async fn every_violation_is_listed_and_the_first_one_decides() {
-    let rest = Rest::start().await;
+on_both_engines! {
+    every_violation_is_listed_and_the_first_one_decides,
+    an_unknown_connector_is_not_found,
+    secrets_never_come_back,
+    a_store_that_is_gone_is_a_passing_failure,
+}
+
+async fn every_violation_is_listed_and_the_first_one_decides(rest: Rest) {
     let mut wrong = document("/a");
     wrong["name"] = json!(" ");
     wrong["listeners"][0]["entrypoints"][0]["qos"] = json!("sometimes");
@@ -29,9 +34,7 @@ async fn every_violation_is_listed_and_the_first_one_decides() {
     );
 }
 
-#[tokio::test]
-async fn an_unknown_connector_is_not_found() {
-    let rest = Rest::start().await;
+async fn an_unknown_connector_is_not_found(rest: Rest) {
     let mut wrong = document("/a");
     wrong["listeners"][0]["entrypoints"][0]["type"] = json!("nope");
     let answer = rest.post(APIS, &wrong).await;
@@ -39,9 +42,7 @@ async fn an_unknown_connector_is_not_found() {
     assert_eq!(answer.json()["parameters"], json!({"plugin": "nope"}));
 }
 
-#[tokio::test]
-async fn secrets_never_come_back() {
-    let rest = Rest::start().await;
+async fn secrets_never_come_back(rest: Rest) {
     let mut sent = document("/a");
     let jaas = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"u\" password=\"hunter2\";";
     sent["endpointGroups"][0] = json!({"name": "g", "type": "kafka", "endpoints": [{"name": "e", "type": "kafka",
@@ -57,12 +58,12 @@ async fn secrets_never_come_back() {
     }
 }
 
-#[tokio::test]
-async fn a_store_that_is_gone_is_a_passing_failure() {
-    let rest = Rest::start().await;
+async fn a_store_that_is_gone_is_a_passing_failure(rest: Rest) {
     rest.get(APIS).await.is(200);
-    let Db::Sqlite(pool) = &rest.db else { panic!("these tests run on SQLite") };
-    pool.close().await;
+    match &rest.db {
+        Db::Postgres(pool) => pool.close().await,
+        Db::Sqlite(pool) => pool.close().await,
+    }
     let answer = rest.get(APIS).await.is(503);
     assert_eq!(answer.header("retry-after"), "2");
     assert!(!answer.text.contains("pool"), "{}", answer.text);

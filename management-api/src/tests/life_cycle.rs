@@ -1,9 +1,19 @@
 //! Create, start, stop, deploy, delete.
 
-use super::{APIS, Rest, document, editable};
-use crate::deploy_log::store;
+use super::{APIS, Rest, document, editable, on_both_engines, store};
+use crate::deploy_log::store::revisions_after;
 use crate::scope::Scope;
-use serde_json::{Value, json};
+use serde_json::json;
+
+on_both_engines! {
+    an_api_is_born_stopped_and_private,
+    the_first_start_deploys_and_later_ones_do_not,
+    deploying_keeps_the_state,
+    actions_out_of_order,
+    an_api_without_listeners_is_a_draft,
+    deleting,
+    every_change_leaves_one_audit_row,
+}
 
 fn scope() -> Scope {
     Scope { organization: "DEFAULT".to_owned(), environment: "DEFAULT".to_owned() }
@@ -12,13 +22,11 @@ fn scope() -> Scope {
 impl Rest {
     /// Revisions that gateways have been given so far.
     async fn revisions(&self) -> usize {
-        store::revisions_after(&self.db, &scope(), 0).await.unwrap().len()
+        revisions_after(&self.db, &scope(), 0).await.unwrap().len()
     }
 }
 
-#[tokio::test]
-async fn an_api_is_born_stopped_and_private() {
-    let rest = Rest::start().await;
+async fn an_api_is_born_stopped_and_private(rest: Rest) {
     let mut sent = document("/data/kafka");
     sent["visibility"] = json!("PUBLIC");
     sent["unknown"] = json!({"a": 1});
@@ -56,9 +64,7 @@ async fn an_api_is_born_stopped_and_private() {
     assert_eq!(rest.revisions().await, 0);
 }
 
-#[tokio::test]
-async fn the_first_start_deploys_and_later_ones_do_not() {
-    let rest = Rest::start().await;
+async fn the_first_start_deploys_and_later_ones_do_not(rest: Rest) {
     let api = rest.api("/a").await;
     rest.plan(&api, "published").await;
     let started = rest.act(&format!("{api}?action=start")).await.is(204);
@@ -81,13 +87,11 @@ async fn the_first_start_deploys_and_later_ones_do_not() {
     assert_ne!(again.header("x-tidegate-deployment"), first);
     assert_eq!(rest.get(&api).await.json()["deployedAt"], deployed_at, "starting again deploys nothing new");
     assert_eq!(rest.revisions().await, 3);
-    let bodies: i64 = count(&rest, "select count(*) from resource_version").await;
+    let bodies = store::count(&rest.db, "select count(*) from resource_version").await;
     assert_eq!(bodies, 1, "the content is still the one of the first start");
 }
 
-#[tokio::test]
-async fn deploying_keeps_the_state() {
-    let rest = Rest::start().await;
+async fn deploying_keeps_the_state(rest: Rest) {
     let api = rest.api("/a").await;
     let stopped = rest.act(&format!("{api}/deploy")).await.is(200);
     assert_eq!(stopped.json()["state"], "STOPPED");
@@ -112,9 +116,7 @@ async fn deploying_keeps_the_state() {
     assert_eq!(refused.json()["details"][0]["path"], "deploymentLabel");
 }
 
-#[tokio::test]
-async fn actions_out_of_order() {
-    let rest = Rest::start().await;
+async fn actions_out_of_order(rest: Rest) {
     let api = rest.api("/a").await;
     for query in ["", "?action=", "?action=pause"] {
         assert_eq!(rest.act(&format!("{api}{query}")).await.refusal(), "400 -");
@@ -131,9 +133,7 @@ async fn actions_out_of_order() {
     assert_eq!(rest.act(&format!("{api}?action=STOP")).await.refusal(), "400 -");
 }
 
-#[tokio::test]
-async fn an_api_without_listeners_is_a_draft() {
-    let rest = Rest::start().await;
+async fn an_api_without_listeners_is_a_draft(rest: Rest) {
     let mut draft = document("/x");
     draft["listeners"] = json!([]);
     let created = rest.post(APIS, &draft).await.is(201).json();
@@ -144,9 +144,7 @@ async fn an_api_without_listeners_is_a_draft() {
     assert_eq!(rest.get(&api).await.json()["state"], "STOPPED");
 }
 
-#[tokio::test]
-async fn deleting() {
-    let rest = Rest::start().await;
+async fn deleting(rest: Rest) {
     let api = rest.api("/a").await;
     let id = api.rsplit('/').next().unwrap();
     rest.plan(&api, "published").await;
@@ -163,15 +161,14 @@ async fn deleting() {
     assert_eq!(gone.text, "");
     assert_eq!(rest.get(&api).await.refusal(), "404 api.notFound");
     assert_eq!(rest.call("DELETE", &api, &[], "").await.refusal(), "404 api.notFound");
-    let left: i64 =
-        count(&rest, "select (select count(*) from plans) + (select count(*) from api_paths)").await;
+    let left =
+        store::count(&rest.db, "select (select count(*) from plans) + (select count(*) from api_paths)")
+            .await;
     assert_eq!(left, 0);
     rest.api("/a").await;
 }
 
-#[tokio::test]
-async fn every_change_leaves_one_audit_row() {
-    let rest = Rest::start().await;
+async fn every_change_leaves_one_audit_row(rest: Rest) {
     let api = rest.api("/a").await;
     let plan = rest.plan(&api, "staging").await;
     rest.act(&format!("{plan}/_publish")).await.is(200);
@@ -181,11 +178,10 @@ async fn every_change_leaves_one_audit_row() {
     rest.act(&format!("{plan}/_close")).await.is(200);
     rest.act(&format!("{api}?action=stop")).await.is(204);
     rest.call("DELETE", &api, &[], "").await.is(204);
-    let rows: Value =
-        column(&rest, "select json_group_array(action) from (select action from audit order by id)").await;
+    let rows = store::texts(&rest.db, "select action from audit order by id").await;
     assert_eq!(
         rows,
-        json!([
+        [
             "api.create",
             "plan.create",
             "plan.publish",
@@ -194,15 +190,6 @@ async fn every_change_leaves_one_audit_row() {
             "plan.close",
             "api.stop",
             "api.delete"
-        ])
+        ]
     );
-}
-
-async fn count(rest: &Rest, sql: &'static str) -> i64 {
-    super::store::scalar(&rest.db, sql).await
-}
-
-async fn column(rest: &Rest, sql: &'static str) -> Value {
-    let text: String = super::store::scalar(&rest.db, sql).await;
-    serde_json::from_str(&text).unwrap()
 }

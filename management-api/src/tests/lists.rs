@@ -1,11 +1,14 @@
 //! Pages of APIs.
 
-use super::{APIS, Rest, document};
+use super::{APIS, Rest, document, on_both_engines};
 use serde_json::{Value, json};
 
-#[tokio::test]
-async fn pages() {
-    let rest = Rest::start().await;
+on_both_engines! {
+    pages,
+    items_of_a_page_have_their_own_plans,
+}
+
+async fn pages(rest: Rest) {
     let empty = rest.get(APIS).await.is(200).json();
     assert_eq!(empty, json!({"data": [], "pagination": {}, "links": {}}));
     for name in ["c", "a", "b"] {
@@ -35,9 +38,7 @@ async fn pages() {
     }
 }
 
-#[tokio::test]
-async fn items_of_a_page_have_their_own_plans() {
-    let rest = Rest::start().await;
+async fn items_of_a_page_have_their_own_plans(rest: Rest) {
     let (one, other) = (rest.api("/a").await, rest.api("/b").await);
     rest.plan(&one, "staging").await;
     rest.plan(&other, "published").await;

@@ -1,14 +1,16 @@
-//! The REST service as clients see it, over a SQLite file.
+//! The REST service as clients see it: one suite, on SQLite always, and on Postgres where the run has a server.
 
 mod errors;
 mod life_cycle;
 mod lists;
+mod nodes;
 mod plans;
 mod requests;
+mod server;
 mod store;
 mod updates;
 
-use crate::app::App;
+use crate::app::AppState;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::environments::{self, DEFAULT};
@@ -27,6 +29,32 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+/// Makes a test per engine of each function. One that is not listed is unused code, which the build refuses.
+macro_rules! on_both_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(crate::tests::Rest::on_sqlite().await).await;
+                }
+            )+
+        }
+
+        mod on_postgres {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    if let Some(rest) = crate::tests::Rest::on_postgres().await {
+                        super::$name(rest).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+use on_both_engines;
 
 /// Where the default environment's APIs are.
 const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/apis";
@@ -47,15 +75,24 @@ struct Answer {
 }
 
 impl Rest {
-    async fn start() -> Rest {
+    async fn on_sqlite() -> Rest {
         let folder = tempfile::tempdir().unwrap();
-        let db = Db::connect(&format!("sqlite://{}/store.db", folder.path().display())).await.unwrap();
+        let url = format!("sqlite://{}/store.db", folder.path().display());
+        Rest::start(&url, folder).await
+    }
+
+    async fn on_postgres() -> Option<Rest> {
+        Some(Rest::start(&store::postgres().await?, tempfile::tempdir().unwrap()).await)
+    }
+
+    async fn start(url: &str, folder: tempfile::TempDir) -> Rest {
+        let db = Db::connect(url).await.unwrap();
         let scope = Scope { organization: DEFAULT.to_owned(), environment: DEFAULT.to_owned() };
         environments::store::seed(&db, &scope).await.unwrap();
         let password_hash = quick_hash("admin");
         let user = User { id: Uuid::new_v4(), name: "admin".to_owned(), password_hash };
         users::store::insert_if_absent(&db, &user, Clock::system().now()).await.unwrap();
-        let app = App::new(db.clone(), Clock::system(), CancellationToken::new());
+        let app = AppState::new(db.clone(), Clock::system(), CancellationToken::new());
         Rest { router: router::service(app), db, _folder: folder }
     }
 

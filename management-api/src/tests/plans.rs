@@ -1,11 +1,20 @@
 //! Plans: their resource, their life cycle, their order.
 
-use super::{APIS, Rest, plan};
+use super::{APIS, Rest, on_both_engines, plan};
 use serde_json::{Value, json};
 
-#[tokio::test]
-async fn a_plan_as_printed() {
-    let rest = Rest::start().await;
+on_both_engines! {
+    a_plan_as_printed,
+    the_life_of_a_plan,
+    lists_filter_by_status_and_security,
+    one_key_less_plan_is_published,
+    plans_are_reached_through_their_api,
+    an_author_may_choose_the_id_once,
+    updates_answer_the_plan,
+    what_a_new_plan_must_have,
+}
+
+async fn a_plan_as_printed(rest: Rest) {
     let api = rest.api("/a").await;
     let mut sent = plan("PUBLISHED");
     sent["characteristics"] = json!([]);
@@ -24,9 +33,7 @@ async fn a_plan_as_printed() {
     assert_eq!(rest.get(&api).await.json()["plans"], json!([created]));
 }
 
-#[tokio::test]
-async fn the_life_of_a_plan() {
-    let rest = Rest::start().await;
+async fn the_life_of_a_plan(rest: Rest) {
     let api = rest.api("/a").await;
     let plan = rest.plan(&api, "staging").await;
     assert_eq!(rest.act(&format!("{plan}/_deprecate")).await.refusal(), "400 plan.notPublished");
@@ -44,9 +51,7 @@ async fn the_life_of_a_plan() {
     assert_eq!(rest.get(&plan).await.refusal(), "404 plan.notFound");
 }
 
-#[tokio::test]
-async fn lists_filter_by_status_and_security() {
-    let rest = Rest::start().await;
+async fn lists_filter_by_status_and_security(rest: Rest) {
     let api = rest.api("/a").await;
     rest.plan(&api, "staging").await;
     rest.plan(&api, "published").await;
@@ -63,9 +68,7 @@ async fn lists_filter_by_status_and_security() {
     }
 }
 
-#[tokio::test]
-async fn one_key_less_plan_is_published() {
-    let rest = Rest::start().await;
+async fn one_key_less_plan_is_published(rest: Rest) {
     let api = rest.api("/a").await;
     let first = rest.plan(&api, "published").await;
     let refused = rest.post(&format!("{api}/plans"), &plan("published")).await;
@@ -78,9 +81,7 @@ async fn one_key_less_plan_is_published() {
     rest.act(&format!("{second}/_publish")).await.is(200);
 }
 
-#[tokio::test]
-async fn plans_are_reached_through_their_api() {
-    let rest = Rest::start().await;
+async fn plans_are_reached_through_their_api(rest: Rest) {
     let (api, other) = (rest.api("/a").await, rest.api("/b").await);
     let plan = rest.plan(&api, "staging").await;
     let id = plan.rsplit('/').next().unwrap();
@@ -95,9 +96,7 @@ async fn plans_are_reached_through_their_api() {
     assert_eq!(rest.get(&format!("{APIS}/nope/plans")).await.refusal(), "404 api.notFound");
 }
 
-#[tokio::test]
-async fn an_author_may_choose_the_id_once() {
-    let rest = Rest::start().await;
+async fn an_author_may_choose_the_id_once(rest: Rest) {
     let api = rest.api("/a").await;
     let mut sent = plan("staging");
     sent["id"] = json!("0b5c6f2e-0000-4000-8000-000000000001");
@@ -108,9 +107,7 @@ async fn an_author_may_choose_the_id_once() {
     rest.post(&format!("{api}/plans"), &sent).await.is(400);
 }
 
-#[tokio::test]
-async fn updates_answer_the_plan() {
-    let rest = Rest::start().await;
+async fn updates_answer_the_plan(rest: Rest) {
     let api = rest.api("/a").await;
     let plan = rest.plan(&api, "published").await;
     let mut edited: Value = rest.get(&plan).await.json();
@@ -126,9 +123,7 @@ async fn updates_answer_the_plan() {
     assert_eq!(refused.json()["parameters"]["plan"], answer["id"]);
 }
 
-#[tokio::test]
-async fn what_a_new_plan_must_have() {
-    let rest = Rest::start().await;
+async fn what_a_new_plan_must_have(rest: Rest) {
     let api = rest.api("/a").await;
     let plans = format!("{api}/plans");
     for (member, code) in

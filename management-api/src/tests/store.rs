@@ -1,14 +1,37 @@
-//! What tests read past the API, on SQLite.
+//! What tests read past the API, and the databases that they read from.
 
-use crate::db::Db;
-use sqlx::sqlite::Sqlite;
-use sqlx::{Decode, Type};
+use crate::db::{Db, on};
+use uuid::Uuid;
 
-/// The one value of a query.
-pub(super) async fn scalar<T>(db: &Db, sql: &'static str) -> T
-where
-    T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + Send + Unpin,
-{
-    let Db::Sqlite(pool) = db else { panic!("these tests run on SQLite") };
-    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+/// The number that a query answers.
+pub(super) async fn count(db: &Db, sql: &'static str) -> i64 {
+    on!(db db, pool => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap())
+}
+
+/// The texts of a query's only column.
+pub(super) async fn texts(db: &Db, sql: &'static str) -> Vec<String> {
+    on!(db db, pool => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap())
+}
+
+/// URL of a new, empty database on the Postgres server of this test run. `None` where there is no such server;
+/// `make test` always has one, so there its absence is a failure.
+pub(super) async fn postgres() -> Option<String> {
+    let Some(url) = setting("TIDEGATE_TEST_POSTGRES_URL") else {
+        assert!(
+            setting("TIDEGATE_TEST_RUN").is_none(),
+            "`make test` runs, but TIDEGATE_TEST_POSTGRES_URL is not set"
+        );
+        return None;
+    };
+    let (server, _) = url.rsplit_once('/').expect("the URL names a database");
+    let name = format!("rest_{}", Uuid::new_v4().simple());
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    Some(format!("{server}/{name}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "where a test learns where its services are")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

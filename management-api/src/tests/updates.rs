@@ -1,11 +1,19 @@
 //! PUT, entity tags, and paths that collide.
 
-use super::{APIS, Rest, document, editable};
+use super::{APIS, Rest, document, editable, on_both_engines};
 use serde_json::json;
 
-#[tokio::test]
-async fn what_is_read_can_be_sent_back() {
-    let rest = Rest::start().await;
+on_both_engines! {
+    what_is_read_can_be_sent_back,
+    identity_and_type_stay,
+    entity_tags_rise_and_guard,
+    paths_exclude_each_other_by_prefix,
+    of_two_creations_at_once_one_gets_the_path,
+    plans_of_a_document,
+    deprecating_an_api_deprecates_its_plans,
+}
+
+async fn what_is_read_can_be_sent_back(rest: Rest) {
     let api = rest.api("/a").await;
     rest.plan(&api, "published").await;
     rest.plan(&api, "closed").await;
@@ -23,9 +31,7 @@ async fn what_is_read_can_be_sent_back() {
     assert_eq!(after, before);
 }
 
-#[tokio::test]
-async fn identity_and_type_stay() {
-    let rest = Rest::start().await;
+async fn identity_and_type_stay(rest: Rest) {
     let api = rest.api("/a").await;
     let mut other_id = editable(&rest, &api).await;
     other_id["id"] = json!("0b5c6f2e-0000-4000-8000-000000000000");
@@ -37,9 +43,7 @@ async fn identity_and_type_stay() {
     assert_eq!(rest.put(&nowhere, &other_id).await.refusal(), "404 api.notFound");
 }
 
-#[tokio::test]
-async fn entity_tags_rise_and_guard() {
-    let rest = Rest::start().await;
+async fn entity_tags_rise_and_guard(rest: Rest) {
     let api = rest.api("/a").await;
     let tag = |answer: &super::Answer| answer.header("etag").trim_matches('"').parse::<i64>().unwrap();
     let first = tag(&rest.get(&api).await);
@@ -64,9 +68,7 @@ async fn entity_tags_rise_and_guard() {
     rest.call("DELETE", &api, &last, "").await.is(204);
 }
 
-#[tokio::test]
-async fn paths_exclude_each_other_by_prefix() {
-    let rest = Rest::start().await;
+async fn paths_exclude_each_other_by_prefix(rest: Rest) {
     let api = rest.api("/data/kafka").await;
     for path in ["/data/kafka", "data//kafka/", "/data", "/data/kafka/sub", "/"] {
         let answer = rest.post(APIS, &document(path)).await;
@@ -97,9 +99,7 @@ async fn paths_exclude_each_other_by_prefix() {
     rest.api("/data/kafka").await;
 }
 
-#[tokio::test]
-async fn of_two_creations_at_once_one_gets_the_path() {
-    let rest = Rest::start().await;
+async fn of_two_creations_at_once_one_gets_the_path(rest: Rest) {
     let (one, other) = (document("/race"), document("/race/sub"));
     let answers = tokio::join!(rest.post(APIS, &one), rest.post(APIS, &other));
     let mut statuses = [answers.0.status.as_u16(), answers.1.status.as_u16()];
@@ -107,9 +107,7 @@ async fn of_two_creations_at_once_one_gets_the_path() {
     assert_eq!(statuses, [201, 400]);
 }
 
-#[tokio::test]
-async fn plans_of_a_document() {
-    let rest = Rest::start().await;
+async fn plans_of_a_document(rest: Rest) {
     let api = rest.api("/a").await;
     rest.plan(&api, "published").await;
     rest.plan(&api, "closed").await;
@@ -128,9 +126,7 @@ async fn plans_of_a_document() {
     assert_eq!(rest.put(&api, &edited).await.is(200).json()["plans"][0]["name"], "renamed");
 }
 
-#[tokio::test]
-async fn deprecating_an_api_deprecates_its_plans() {
-    let rest = Rest::start().await;
+async fn deprecating_an_api_deprecates_its_plans(rest: Rest) {
     let api = rest.api("/a").await;
     rest.plan(&api, "staging").await;
     rest.plan(&api, "published").await;

@@ -1,22 +1,53 @@
 //! The catalogue of connectors.
 
 use super::{ApiType, ConnectorMode, Qos};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// A connector that this version runs.
-#[derive(Debug, ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Connector {
     #[schema(example = "http-get")]
-    pub id: String,
-    pub name: String,
-    pub description: String,
-    pub version: String,
-    pub supported_api_type: ApiType,
-    pub supported_modes: Vec<ConnectorMode>,
-    pub supported_qos: Vec<Qos>,
-    #[schema(required = false)]
-    pub available_features: Vec<String>,
+    pub id: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    pub version: &'static str,
+    #[schema(value_type = ApiType)]
+    pub supported_api_type: &'static str,
+    #[schema(value_type = Vec<ConnectorMode>)]
+    pub supported_modes: &'static [definition::connector::Mode],
+    #[schema(value_type = Vec<Qos>)]
+    pub supported_qos: Vec<definition::api::Qos>,
+    #[schema(value_type = Vec<String>)]
+    pub available_features: &'static [definition::connector::Feature],
     /// JSON schema of the settings, as text; with `expand=schema`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+}
+
+impl Connector {
+    pub(crate) fn new(connector: definition::catalogue::Connector, expand_schema: bool) -> Connector {
+        let definition::catalogue::Connector {
+            id,
+            name,
+            description,
+            supported_api_type,
+            supported_modes,
+            supported_qos,
+            available_features,
+            schema,
+        } = connector;
+        Connector {
+            id,
+            name,
+            description,
+            version: env!("CARGO_PKG_VERSION"),
+            supported_api_type,
+            supported_modes,
+            supported_qos,
+            available_features,
+            schema: expand_schema.then(|| schema.to_string()),
+        }
+    }
 }

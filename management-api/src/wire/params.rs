@@ -44,3 +44,47 @@ pub struct InPlan {
     /// Id of the plan.
     pub plan: String,
 }
+
+/// A deployment.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InDeployment {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the API.
+    pub api: String,
+    /// Id of the deployment.
+    pub deployment: String,
+}
+
+/// A gateway.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InInstance {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the gateway.
+    pub instance: String,
+}
+
+/// A connector.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InConnector {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the connector, such as `kafka`.
+    pub connector: String,
+}

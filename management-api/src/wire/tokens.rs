@@ -1,6 +1,6 @@
 //! The enumerations, each with every value. The values come from `definition`, which also reads them.
 
-use definition::{api, plan};
+use definition::{api, connector, plan};
 use std::borrow::Cow;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -53,8 +53,8 @@ token_schemas! {
     PlanStatus(plan::PlanStatus::LABELS, "Life cycle of a plan; there is no way back.");
     PlanType(&["api"], "What the plan belongs to.");
     LifecycleAction(&["START", "STOP"], "What to do with the API; any case.");
-    ConnectorMode(&["subscribe", "publish", "request_response"], "What a connector can do.");
+    ConnectorMode(connector::Mode::LABELS, "What a connector can do.");
     DeploymentOperation(&["publish", "start", "stop", "delete"], "What was done.");
-    DeploymentState(&["PENDING", "ROLLING", "CONVERGED", "PARTIAL", "FAILED", "NO_NODES"], "How far the gateways are. `CONVERGED`: every gateway that is online and meant runs it.");
-    InstanceState(&["ONLINE", "STALE", "OFFLINE"], "Whether a gateway is heard of.");
+    DeploymentState(&["PENDING", "ROLLING", "CONVERGED", "PARTIAL", "FAILED", "NO_NODES"], "How far the gateways are. `CONVERGED`: every gateway that is online and meant runs it; `FAILED`: each of them refuses it; `NO_NODES`: none is online.");
+    InstanceState(&["ONLINE", "STALE", "OFFLINE", "STOPPED"], "Whether a gateway is heard of, and keeps up.");
 }

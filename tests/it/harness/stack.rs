@@ -101,6 +101,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// Starts a gateway of whoever listens on `sync`; it is not ready yet.
+    pub(crate) fn of(sync: u16) -> Gateway {
+        let mut gateway = Gateway::prepare(&folder("gateway"), 1, sync, &unique("token"));
+        gateway.process.start();
+        gateway
+    }
+
     fn prepare(parent: &Path, number: usize, sync: u16, token: &str) -> Gateway {
         let (port, node) = (free_port(), free_port());
         let name = format!("gateway-{number}");
@@ -113,7 +120,8 @@ impl Gateway {
         Gateway { process, port, node }
     }
 
-    async fn ready(&mut self) {
+    /// Waits until the gateway says that it runs everything.
+    pub(crate) async fn ready(&mut self) {
         let node = self.node;
         self.process.ready("/ready answers 200", async || ready(node).await).await;
     }

@@ -1,0 +1,107 @@
+//! The catalogue: which entrypoints and endpoints this version runs, with the schemas of their settings.
+
+use crate::auth::Actor;
+use crate::error::{ApiError, Result};
+use crate::extract::Params;
+use crate::scope::Scope;
+use crate::wire::{self, InConnector, InEnvironment};
+use axum::Json;
+use axum::extract::Path;
+use definition::catalogue::{Connector, catalogue};
+use serde_json::Value;
+use utoipa::IntoParams;
+
+/// What to add to each connector. Read by hand, because clients repeat the parameter.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExpandParams {
+    /// `schema`: the JSON schema of the settings, as text. Others are ignored.
+    #[param(example = "schema")]
+    #[expect(dead_code, reason = "describes the parameter")]
+    expand: Option<String>,
+}
+
+type Pairs = Vec<(String, String)>;
+
+/// Lists the entrypoints by name
+#[utoipa::path(get, path = "/v4/entrypoints", operation_id = "list_entrypoints", tag = "Connectors",
+    params(InEnvironment, ExpandParams),
+    responses((status = 200, description = "The entrypoints", body = Vec<wire::Connector>), wire::Refusals))]
+pub(crate) async fn list_entrypoints(
+    _: Actor,
+    _: Scope,
+    Params(params): Params<Pairs>,
+) -> Json<Vec<wire::Connector>> {
+    list(catalogue().entrypoints, &params)
+}
+
+/// Reads an entrypoint
+#[utoipa::path(get, path = "/v4/entrypoints/{connector}", operation_id = "get_entrypoint", tag = "Connectors",
+    params(InConnector),
+    responses((status = 200, description = "The entrypoint", body = wire::Connector), wire::Refusals))]
+pub(crate) async fn get_entrypoint(
+    _: Actor,
+    _: Scope,
+    Path(path): Path<InConnector>,
+) -> Result<Json<wire::Connector>> {
+    Ok(Json(wire::Connector::new(find(catalogue().entrypoints, &path.connector)?, false)))
+}
+
+/// Reads the JSON schema of an entrypoint's settings
+#[utoipa::path(get, path = "/v4/entrypoints/{connector}/schema", operation_id = "get_entrypoint_schema",
+    tag = "Connectors", params(InConnector),
+    responses((status = 200, description = "The schema", body = Object), wire::Refusals))]
+pub(crate) async fn get_entrypoint_schema(
+    _: Actor,
+    _: Scope,
+    Path(path): Path<InConnector>,
+) -> Result<Json<Value>> {
+    Ok(Json(find(catalogue().entrypoints, &path.connector)?.schema.clone()))
+}
+
+/// Lists the endpoints by name
+#[utoipa::path(get, path = "/v4/endpoints", operation_id = "list_endpoints", tag = "Connectors",
+    params(InEnvironment, ExpandParams),
+    responses((status = 200, description = "The endpoints", body = Vec<wire::Connector>), wire::Refusals))]
+pub(crate) async fn list_endpoints(
+    _: Actor,
+    _: Scope,
+    Params(params): Params<Pairs>,
+) -> Json<Vec<wire::Connector>> {
+    list(catalogue().endpoints, &params)
+}
+
+/// Reads an endpoint
+#[utoipa::path(get, path = "/v4/endpoints/{connector}", operation_id = "get_endpoint", tag = "Connectors",
+    params(InConnector),
+    responses((status = 200, description = "The endpoint", body = wire::Connector), wire::Refusals))]
+pub(crate) async fn get_endpoint(
+    _: Actor,
+    _: Scope,
+    Path(path): Path<InConnector>,
+) -> Result<Json<wire::Connector>> {
+    Ok(Json(wire::Connector::new(find(catalogue().endpoints, &path.connector)?, false)))
+}
+
+/// Reads the JSON schema of an endpoint's settings
+#[utoipa::path(get, path = "/v4/endpoints/{connector}/schema", operation_id = "get_endpoint_schema",
+    tag = "Connectors", params(InConnector),
+    responses((status = 200, description = "The schema", body = Object), wire::Refusals))]
+pub(crate) async fn get_endpoint_schema(
+    _: Actor,
+    _: Scope,
+    Path(path): Path<InConnector>,
+) -> Result<Json<Value>> {
+    Ok(Json(find(catalogue().endpoints, &path.connector)?.schema.clone()))
+}
+
+fn list(connectors: Vec<Connector>, params: &[(String, String)]) -> Json<Vec<wire::Connector>> {
+    let schema =
+        params.iter().any(|(name, value)| name == "expand" && value.split(',').any(|part| part == "schema"));
+    Json(connectors.into_iter().map(|connector| wire::Connector::new(connector, schema)).collect())
+}
+
+fn find(connectors: Vec<Connector>, id: &str) -> Result<Connector> {
+    let found = connectors.into_iter().find(|connector| connector.id == id);
+    found.ok_or_else(|| ApiError::not_found("plugin.notFound", "plugin", id))
+}
