@@ -9,11 +9,13 @@ mod table;
 mod websocket;
 
 use crate::app::{GatewayConfig, Running, start};
-use crate::meter;
 use crate::table::{Operation, Outcome, TableChange};
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::{canonical_bytes, resource_digest};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -44,7 +46,8 @@ impl Gateway {
             tags: Vec::new(),
             node_id: None,
             connections_max,
-            metrics: meter::recorder().unwrap(),
+            kafka_addresses: HashMap::new(),
+            metrics: recorder(),
         };
         let shutdown = CancellationToken::new();
         let gateway = Gateway { running: start(config, shutdown.clone()).await.unwrap(), shutdown };
@@ -83,6 +86,13 @@ impl Gateway {
     async fn answer(&self, target: &str, headers: &str) -> String {
         self.get(target, &format!("connection: close\r\n{headers}")).await.rest().await
     }
+}
+
+/// The one recorder that all gateways of this process share.
+fn recorder() -> PrometheusHandle {
+    static HANDLE: LazyLock<PrometheusHandle> =
+        LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
+    HANDLE.clone()
 }
 
 fn upsert(api: &Value) -> TableChange {
