@@ -8,7 +8,7 @@ mod http;
 #[cfg(test)]
 mod loopback;
 pub mod message;
-pub mod meter;
+mod meter;
 mod node;
 mod stop;
 pub mod sync;

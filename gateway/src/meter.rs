@@ -2,8 +2,7 @@
 
 use http::StatusCode;
 use metrics::{Counter, Gauge, counter, gauge};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Answers by API, entrypoint and status.
 const REQUESTS: &str = "tidegate_gateway_requests_total";
@@ -11,18 +10,6 @@ const REQUESTS: &str = "tidegate_gateway_requests_total";
 const MESSAGES: &str = "tidegate_gateway_messages_total";
 /// Clients that receive a stream, by API and entrypoint.
 const OPEN_STREAMS: &str = "tidegate_gateway_open_streams";
-
-/// Installs the recorder of this process, once; whoever asks again gets the same.
-pub fn recorder() -> Result<PrometheusHandle, BuildError> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    match HANDLE.get() {
-        Some(handle) => Ok(handle.clone()),
-        None => {
-            let handle = PrometheusBuilder::new().install_recorder()?;
-            Ok(HANDLE.get_or_init(|| handle).clone())
-        }
-    }
-}
 
 /// Meters of one entrypoint of one API.
 pub(crate) struct EntrypointMeter {

@@ -96,8 +96,10 @@ pub(crate) struct Factory {
     pub(crate) id: &'static str,
     /// How many things the entrypoint asks of a request: the greatest is asked first.
     pub(crate) criteria: u8,
-    pub(crate) build: fn(&Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>>,
+    pub(crate) build: Build,
 }
+
+type Build = fn(&Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>>;
 
 /// Every entrypoint that this build runs; paired with `definition::connector::ENTRYPOINTS` by a test.
 pub(crate) static FACTORIES: &[Factory] = &[

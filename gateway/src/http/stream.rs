@@ -242,10 +242,10 @@ mod tests {
         let outcomes = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&outcomes);
         let ack = Ack::new(move |outcome| seen.lock().unwrap().push(outcome));
-        let waiting = stream::pending::<Frame>().map(move |frame| {
-            // Owned by the source, as a message that was fetched and not taken.
-            let _ = &ack;
-            frame
+        // Owned by the source, as a message that was fetched and not taken.
+        let waiting = stream::unfold(ack, |ack| async move {
+            std::future::pending::<()>().await;
+            Some((Frame { chunk: Bytes::new(), ack }, Ack::none()))
         });
         let writer = tokio::spawn(StreamWriter::new(server, "HEAD".into(), Box::pin(waiting), true));
         drop(client);

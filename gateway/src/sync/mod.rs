@@ -65,7 +65,7 @@ pub enum Level {
 pub struct Problem {
     /// Stable, in capitals.
     pub code: String,
-    /// JSON pointer into the resource; empty for the whole.
+    /// Place in the resource, dotted with indexes; empty for the whole.
     pub path: String,
     /// The reason and the fix; never a secret.
     pub message: String,
