@@ -1,6 +1,6 @@
 //! The four entrypoints on the wire, with the mock endpoint as their source.
 
-use crate::harness::client::Answer;
+use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{all_entrypoints, api, mock};
 use crate::harness::stack::{Stack, Store};
 use crate::harness::streams::{Sse, Ws};
@@ -22,7 +22,7 @@ fn quick(entrypoints: &Value) -> Value {
 }
 
 async fn get(stack: &Stack, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut request = reqwest::Client::new().get(stack.gateways[0].http(path));
+    let mut request = http().get(stack.gateways[0].http(path));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -106,7 +106,7 @@ async fn http_get_ends_on_time_without_messages() {
 async fn http_post_answers_202_and_refuses_what_is_too_large() {
     let (stack, _) = gateway_with(&quick(&json!([{ "type": "http-post" }]))).await;
     let post = async |body: Vec<u8>| {
-        let request = reqwest::Client::new().post(stack.gateways[0].http("/m/below/it")).body(body);
+        let request = http().post(stack.gateways[0].http("/m/below/it")).body(body);
         Answer::read(request.send().await.expect("the gateway answers")).await
     };
     let accepted = post(b"{\"x\":1}".to_vec()).await.expect(202, "a message");

@@ -1,7 +1,7 @@
 //! What clients see while a broker or management is away, and that nothing confirmed is lost.
 
 use crate::harness::chaos::{Chaos, Mode};
-use crate::harness::client::Answer;
+use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{api, kafka, kafka_advanced, kafka_latest, mock};
 use crate::harness::kafka::Broker;
 use crate::harness::peer;
@@ -148,7 +148,7 @@ async fn a_stalled_broker_is_never_a_202_and_heals() {
     stack.serve("/st", &api("/st", &json!([{ "type": "http-post" }]), &endpoint)).await;
     let url = stack.gateways[0].http("/st");
     let post = async |body: &'static str| {
-        let sending = reqwest::Client::new().post(&url).body(body).send();
+        let sending = http().post(&url).body(body).send();
         within("the answer to a POST", SOON, sending).await.expect("the gateway answers").status().as_u16()
     };
     assert_eq!(post("one").await, 202);
@@ -173,7 +173,7 @@ async fn gateways_serve_while_management_is_away_and_follow_when_it_is_back() {
     let node = stack.gateways[0].node;
     let url = stack.gateways[0].http("/m?limit=1");
     throughout("serving without management", Duration::from_secs(2), async || {
-        let answer = reqwest::Client::new().get(&url).header("Accept", "application/json").send().await;
+        let answer = http().get(&url).header("Accept", "application/json").send().await;
         answer.is_ok_and(|answer| answer.status() == 200) && crate::harness::stack::ready(node).await
     })
     .await;
@@ -187,7 +187,7 @@ async fn gateways_serve_while_management_is_away_and_follow_when_it_is_back() {
         .await;
     stack.client.deploy(&api).await;
     until("the gateway to follow", SOON, async || {
-        let request = reqwest::Client::new().get(&url).header("Accept", "application/json");
+        let request = http().get(&url).header("Accept", "application/json");
         request.send().await.ok()?.text().await.ok()?.contains("new").then_some(())
     })
     .await;

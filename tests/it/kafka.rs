@@ -1,7 +1,7 @@
 //! Web clients and a real Kafka: both directions, positions, sharing and broadcasting.
 
 use crate::harness::chaos::Chaos;
-use crate::harness::client::Answer;
+use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{all_entrypoints, api, kafka, kafka_advanced, kafka_latest};
 use crate::harness::ports::free_port;
 use crate::harness::records::{consume, produce};
@@ -18,13 +18,12 @@ const CLIENT: &str = "X-Gravitee-Client-Identifier";
 const QUIET: Duration = Duration::from_millis(1500);
 
 async fn post(stack: &Stack, path: &str, body: &str) -> Answer {
-    let sending = reqwest::Client::new().post(stack.gateways[0].http(path)).body(body.to_owned()).send();
+    let sending = http().post(stack.gateways[0].http(path)).body(body.to_owned()).send();
     Answer::read(within("the answer to a POST", SOON, sending).await.expect("the gateway answers")).await
 }
 
 async fn get(stack: &Stack, path: &str, client: &str) -> Value {
-    let request =
-        reqwest::Client::new().get(stack.gateways[0].http(path)).header("Accept", "application/json");
+    let request = http().get(stack.gateways[0].http(path)).header("Accept", "application/json");
     let sending = request.header(CLIENT, client).send();
     let answer = within("the answer to a GET", SOON, sending).await.expect("the gateway answers");
     Answer::read(answer).await.expect(200, "GET").json()

@@ -1,6 +1,6 @@
 //! The management API as its users call it, on both stores: the life of an API and of its plans, what is refused and how.
 
-use crate::harness::client::Answer;
+use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{all_entrypoints, api, mock};
 use crate::harness::stack::{Stack, Store};
 use reqwest::Method;
@@ -78,8 +78,7 @@ async fn a_write_against_an_old_version_is_refused() {
     let put = async |etag: &str, name: &str| {
         let mut body = first.json();
         body["name"] = json!(name);
-        let request =
-            reqwest::Client::new().put(&url).basic_auth("admin", Some("admin")).header("If-Match", etag);
+        let request = http().put(&url).basic_auth("admin", Some("admin")).header("If-Match", etag);
         Answer::read(request.json(&body).send().await.expect("management answers")).await
     };
     let etag = first.header("etag").to_owned();
@@ -149,7 +148,7 @@ async fn strangers_oversized_bodies_and_wrong_addresses_are_turned_away() {
     let stack = Stack::start(Store::Sqlite, 0).await;
     let base =
         format!("http://127.0.0.1:{}/management/organizations/DEFAULT/environments/", stack.management.rest);
-    let http = reqwest::Client::new();
+    let http = http();
     for request in [
         http.get(format!("{base}DEFAULT/v4/apis")),
         http.get(format!("{base}DEFAULT/v4/apis")).basic_auth("admin", Some("wrong")),
@@ -219,7 +218,7 @@ async fn what_was_saved_is_there_after_a_kill() {
 async fn the_document_of_the_api_and_its_page_are_served() {
     let stack = Stack::start(Store::Sqlite, 0).await;
     let origin = format!("http://127.0.0.1:{}", stack.management.rest);
-    let document = reqwest::get(format!("{origin}/openapi.json")).await.expect("an answer");
+    let document = http().get(format!("{origin}/openapi.json")).send().await.expect("an answer");
     let document = Answer::read(document).await.expect(200, "the document").json();
     assert!(
         document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")),
@@ -234,7 +233,7 @@ async fn the_document_of_the_api_and_its_page_are_served() {
     for level in ["none", "auto", "at-most-once", "at-least-once"] {
         assert!(text.contains(&format!("\"{level}\"")), "the level {level} is spelled out");
     }
-    let page = reqwest::get(format!("{origin}/swagger-ui/")).await.expect("an answer");
+    let page = http().get(format!("{origin}/swagger-ui/")).send().await.expect("an answer");
     let page = Answer::read(page).await.expect(200, "Swagger UI");
     assert!(page.text.contains("swagger"), "{}", page.text);
 }

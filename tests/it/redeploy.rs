@@ -1,6 +1,6 @@
 //! Changing what runs: only the clients of the changed API may notice, and every gateway follows.
 
-use crate::harness::client::Answer;
+use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{all_entrypoints, api, mock};
 use crate::harness::posts::Posts;
 use crate::harness::stack::{Gateway, Stack, Store};
@@ -31,8 +31,7 @@ async fn redeploy(stack: &Stack, api: &str, content: &str) -> Answer {
 async fn gives(gateway: &Gateway, path: &str, content: &str) {
     let url = gateway.http(&format!("{path}?limit=1"));
     until(&format!("{} to give {content:?}", gateway.process.name), SOON, async || {
-        let answer =
-            reqwest::Client::new().get(&url).header("Accept", "application/json").send().await.ok()?;
+        let answer = http().get(&url).header("Accept", "application/json").send().await.ok()?;
         let page: Value = serde_json::from_str(&answer.text().await.ok()?).ok()?;
         (page["items"][0]["content"] == content).then_some(())
     })

@@ -3,6 +3,16 @@
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+/// The one HTTP client of all tests: making one reads every certificate of the machine. It keeps no connection, because a
+/// connection belongs to the runtime of the test that opened it.
+pub(crate) fn http() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client without special wishes")
+    });
+    &CLIENT
+}
 
 /// Everything a test looks at in an answer.
 #[derive(Debug)]
@@ -40,22 +50,19 @@ impl Answer {
 
 /// A client of one management node, signed in as its administrator.
 pub(crate) struct Client {
-    http: reqwest::Client,
     base: String,
 }
 
 impl Client {
     pub(crate) fn new(port: u16) -> Client {
         let base = format!("http://127.0.0.1:{port}/management/organizations/DEFAULT/environments/DEFAULT");
-        Client { http: reqwest::Client::new(), base }
+        Client { base }
     }
 
     /// `path` is below the environment, for instance `/v4/apis`.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        let mut request = self
-            .http
-            .request(method.clone(), format!("{}{path}", self.base))
-            .basic_auth("admin", Some("admin"));
+        let mut request =
+            http().request(method.clone(), format!("{}{path}", self.base)).basic_auth("admin", Some("admin"));
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -66,7 +73,7 @@ impl Client {
 
     /// Sends bytes as they are, for bodies that are no JSON.
     pub(crate) async fn post_raw(&self, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
-        let request = self.http.post(format!("{}{path}", self.base)).basic_auth("admin", Some("admin"));
+        let request = http().post(format!("{}{path}", self.base)).basic_auth("admin", Some("admin"));
         let answer = request.header("content-type", content_type).body(body).send().await;
         Answer::read(answer.unwrap_or_else(|error| panic!("POST {path}: no answer: {error}"))).await
     }

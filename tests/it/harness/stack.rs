@@ -1,7 +1,7 @@
 //! The product as its users run it: `tidegate management` and any number of `tidegate gateway`, each a process of the
 //! built binary with its own ports and folder.
 
-use super::client::Client;
+use super::client::{Client, http};
 use super::ports::free_port;
 use super::process::Process;
 use super::services::{database, folder, unique};
@@ -145,7 +145,7 @@ impl Gateway {
     /// Waits until some API answers at `path`, or until none does. Asks with a method that no entrypoint takes, so that
     /// asking has no effect.
     pub(crate) async fn serves(&self, path: &str, wanted: bool) {
-        let (http, url) = (reqwest::Client::new(), self.http(path));
+        let (http, url) = (http(), self.http(path));
         let what = format!("{} to {} {path}", self.process.name, if wanted { "serve" } else { "forget" });
         until(&what, SOON, async || {
             let answer = http.delete(&url).send().await.ok()?.text().await.ok()?;
@@ -157,7 +157,7 @@ impl Gateway {
 
 /// Whether the node answers 200 on `/ready`.
 pub(crate) async fn ready(node: u16) -> bool {
-    let answer = reqwest::get(format!("http://{}/ready", loopback(node))).await;
+    let answer = http().get(format!("http://{}/ready", loopback(node))).send().await;
     answer.is_ok_and(|answer| answer.status() == 200)
 }
 

@@ -1,5 +1,6 @@
 //! Clients of a gateway's streams: server-sent events, WebSocket, and an SSE client that reads nothing.
 
+use super::client::http;
 use super::wait::{SOON, within};
 use eventsource_stream::{Event, EventStreamError, Eventsource};
 use futures::stream::BoxStream;
@@ -24,7 +25,7 @@ pub(crate) struct Sse {
 impl Sse {
     /// Opens the stream; fails with the body when the answer is not 200.
     pub(crate) async fn open(url: &str, headers: &[(&str, &str)]) -> Sse {
-        let mut request = reqwest::Client::new().get(url).header("Accept", "text/event-stream");
+        let mut request = http().get(url).header("Accept", "text/event-stream");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
