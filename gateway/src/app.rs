@@ -5,6 +5,7 @@ use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::node::{self, Node};
+use crate::stop::{Stop, StopReason};
 use crate::table::Table;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -82,11 +83,11 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> Result
     let table =
         Arc::new(Table::new(Shared { kafka: Arc::new(Clients::with_addresses(config.kafka_addresses)) }));
     let (ready_sender, ready) = watch::channel(false);
-    let drain = CancellationToken::new();
+    let drain = Arc::new(Stop::default());
     let connections = TaskTracker::new();
     let limit = config.connections_max.unwrap_or_else(connections_max);
     let front = Arc::new(Front { table: Arc::clone(&table) });
-    connections.spawn(accept(listener, front, limit, drain.clone(), connections.clone()));
+    connections.spawn(accept(listener, front, limit, Arc::clone(&drain), connections.clone()));
     let node_stop = CancellationToken::new();
     let node = Node { ready: ready.clone(), metrics: config.metrics };
     let node_task = tokio::spawn(node::serve(node_listener, node, node_stop.clone()));
@@ -95,7 +96,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> Result
         shutdown.cancelled().await;
         // Balancers look at readiness, so it goes first.
         ready_sender.send_replace(false);
-        drain.cancel();
+        drain.signal(StopReason::Shutdown);
         served.shut_down().await;
         connections.close();
         if tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), connections.wait()).await.is_err() {

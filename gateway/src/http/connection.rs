@@ -10,6 +10,7 @@ use super::io::Io;
 use super::reply::Reply;
 use super::serve::{Front, Peer, serve};
 use super::stream::{Ended, StreamWriter};
+use crate::stop::{Stop, StopWatch};
 use bytes::Bytes;
 use definition::limits::{HEADER_READ_TIMEOUT_MS, SLOW_CLIENT_WRITE_TIMEOUT_MS};
 use futures::future::BoxFuture;
@@ -31,7 +32,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 /// How every HTTP/2 connection begins.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -52,16 +52,11 @@ const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CONNECTION_HEADERS: [HeaderName; 2] = [CONNECTION, HeaderName::from_static("keep-alive")];
 
 /// Serves a connection until it ends. `drain`: finish what is running, take nothing new.
-pub(crate) async fn serve_connection(
-    tcp: TcpStream,
-    peer: Peer,
-    front: Arc<Front>,
-    drain: CancellationToken,
-) {
+pub(crate) async fn serve_connection(tcp: TcpStream, peer: Peer, front: Arc<Front>, drain: Arc<Stop>) {
     let peer = Arc::new(peer);
     let first = tokio::select! {
         first = Box::pin(first_bytes(tcp)) => first,
-        () = drain.cancelled() => None,
+        _ = drain.wait() => None,
     };
     let Some((protocol, mut io)) = first else { return };
     if protocol == Version::HTTP_2 {
@@ -131,7 +126,7 @@ struct Http1Service {
     front: Arc<Front>,
     peer: Arc<Peer>,
     slot: Slot,
-    drain: CancellationToken,
+    drain: Arc<Stop>,
 }
 
 impl Service<Request<Incoming>> for Http1Service {
@@ -141,13 +136,13 @@ impl Service<Request<Incoming>> for Http1Service {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (front, peer) = (Arc::clone(&self.front), Arc::clone(&self.peer));
-        let (slot, drain) = (Arc::clone(&self.slot), self.drain.clone());
+        let (slot, drain) = (Arc::clone(&self.slot), Arc::clone(&self.drain));
         let mut framing = framing(&request);
         Box::pin(async move {
             let takeover = match serve(&front, &peer, request).await {
                 Reply::Whole(response) => return Ok(response.map(Full::new)),
                 Reply::Stream { head, frames } => {
-                    if drain.is_cancelled() && matches!(framing, Framing::Chunked { .. }) {
+                    if drain.reason().is_some() && matches!(framing, Framing::Chunked { .. }) {
                         framing = Framing::Chunked { keep_alive: false };
                     }
                     Takeover::Stream(StreamAnswer { head, frames, framing })
@@ -176,24 +171,24 @@ fn framing(request: &Request<Incoming>) -> Framing {
     Framing::Chunked { keep_alive: !close && request.body().is_end_stream() }
 }
 
-async fn http1(io: Io, peer: &Arc<Peer>, front: &Arc<Front>, drain: &CancellationToken) -> AfterHttp1 {
+async fn http1(io: Io, peer: &Arc<Peer>, front: &Arc<Front>, drain: &Arc<Stop>) -> AfterHttp1 {
     let slot = Slot::default();
     let blocked = io.blocked();
     let service = Http1Service {
         front: Arc::clone(front),
         peer: Arc::clone(peer),
         slot: Arc::clone(&slot),
-        drain: drain.clone(),
+        drain: Arc::clone(drain),
     };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(HEADER_READ_TIMEOUT_MS))
         .serve_connection(TokioIo::new(io), service);
-    let mut draining = std::pin::pin!(drain.cancelled());
+    let mut draining = StopWatch::new(Arc::clone(drain));
     let mut told = false;
     let mut stalled: Option<Pin<Box<tokio::time::Sleep>>> = None;
     let takeover = poll_fn(|cx| {
-        if !told && draining.as_mut().poll(cx).is_ready() {
+        if !told && draining.poll(cx).is_ready() {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
@@ -228,13 +223,13 @@ fn join(read: Bytes, unread: Bytes) -> Bytes {
 }
 
 /// Writes the stream. Gives the connection back when another request may follow.
-async fn stream(answer: StreamAnswer, tcp: TcpStream, early: Bytes, drain: &CancellationToken) -> Option<Io> {
+async fn stream(answer: StreamAnswer, tcp: TcpStream, early: Bytes, drain: &Arc<Stop>) -> Option<Io> {
     let StreamAnswer { head, frames, framing } = answer;
     let chunked = matches!(framing, Framing::Chunked { .. });
     let writer = StreamWriter::new(tcp, head_bytes(&head, framing), frames, chunked);
     drop(head);
     let Ended::Complete(tcp, sent_meanwhile) = writer.await else { return None };
-    if framing == (Framing::Chunked { keep_alive: true }) && !drain.is_cancelled() {
+    if framing == (Framing::Chunked { keep_alive: true }) && !drain.reason().is_some() {
         return Some(Io::new(join(early, sent_meanwhile), tcp));
     }
     Box::pin(linger(tcp)).await;
@@ -266,7 +261,7 @@ async fn linger(mut tcp: TcpStream) {
     timeout(Duration::from_millis(LINGER_MS), close).await.ok();
 }
 
-async fn http2(io: Io, peer: Arc<Peer>, front: Arc<Front>, drain: CancellationToken) {
+async fn http2(io: Io, peer: Arc<Peer>, front: Arc<Front>, drain: Arc<Stop>) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (front, peer) = (Arc::clone(&front), Arc::clone(&peer));
         async move {
@@ -293,7 +288,7 @@ async fn http2(io: Io, peer: Arc<Peer>, front: Arc<Front>, drain: CancellationTo
     // A client that breaks the protocol or goes away is no event of ours.
     tokio::select! {
         result = connection.as_mut() => { result.ok(); }
-        () = drain.cancelled() => {
+        _ = drain.wait() => {
             connection.as_mut().graceful_shutdown();
             connection.await.ok();
         }
