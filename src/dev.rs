@@ -48,6 +48,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         token,
         tags: Vec::new(),
         node_id: None,
+        hostname: run::hostname(),
         connections_max: None,
         metrics,
         kafka_addresses: HashMap::from([(demo::DOCUMENTED_BOOTSTRAP.to_owned(), kafka.bootstrap_servers())]),

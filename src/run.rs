@@ -46,6 +46,7 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         token: settings.sync_token(),
         tags: settings.list("tags"),
         node_id: settings.text("node_id").map(str::to_owned),
+        hostname: hostname(),
         connections_max: None,
         metrics: install_metrics()?,
         kafka_addresses: HashMap::new(),
@@ -53,6 +54,12 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
     settings.check()?;
     gateway::app::start(config, shutdown).await?.stopped().await;
     Ok(())
+}
+
+/// The name of this machine.
+pub(crate) fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "unknown".to_owned() } else { name.trim().to_owned() }
 }
 
 /// SIGTERM and Ctrl-C end the process in good order; the second one at once.

@@ -6,7 +6,9 @@ use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::node::{self, Node};
 use crate::stop::{Stop, StopReason};
+use crate::sync::{self, SyncConfig};
 use crate::table::Table;
+use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use std::collections::HashMap;
@@ -37,6 +39,8 @@ pub struct GatewayConfig {
     pub tags: Vec<String>,
     /// Stable over restarts; absent: a new one for each process.
     pub node_id: Option<String>,
+    /// Name of this machine, for the list of instances.
+    pub hostname: String,
     /// Greatest number of client connections; absent: what the limit of open files allows.
     pub connections_max: Option<usize>,
     /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
@@ -45,22 +49,13 @@ pub struct GatewayConfig {
     pub metrics: PrometheusHandle,
 }
 
-/// A port that could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} ({what}): {source}; choose another address or stop what uses it")]
-pub struct StartError {
-    what: &'static str,
-    address: SocketAddr,
-    source: std::io::Error,
-}
-
 /// A started gateway.
 pub struct Running {
     /// Where clients connect.
     pub addr: SocketAddr,
     /// Where health, readiness and metrics are.
     pub node_addr: SocketAddr,
-    /// True once this gateway holds a configuration; false again when it shuts down.
+    /// True once this gateway runs everything that management wants; false again when it shuts down.
     pub ready: watch::Receiver<bool>,
     /// What is served.
     pub table: Arc<Table>,
@@ -76,13 +71,25 @@ impl Running {
     }
 }
 
-/// Starts a gateway; it runs until `shutdown`.
-pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> Result<Running, StartError> {
+/// Starts a gateway; it runs until `shutdown`. Errors: an address cannot be listened on, or is none of management's.
+pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow::Result<Running> {
     let (listener, addr) = bind("clients", config.listen).await?;
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
-    let table =
-        Arc::new(Table::new(Shared { kafka: Arc::new(Clients::with_addresses(config.kafka_addresses)) }));
+    let clients = Clients::with_addresses(config.kafka_addresses);
+    let table = Arc::new(Table::new(Shared { kafka: Arc::new(clients) }));
+    let sync_config = SyncConfig {
+        management: config.management,
+        token: config.token,
+        node_id: config.node_id,
+        organization: String::new(),
+        environments: Vec::new(),
+        tags: config.tags,
+        hostname: config.hostname,
+        port: addr.port(),
+    };
+    let sync = sync::start(sync_config, Arc::clone(&table), shutdown.clone())?;
     let (ready_sender, ready) = watch::channel(false);
+    tokio::spawn(follow_readiness(sync.ready.clone(), ready_sender, shutdown.clone()));
     let drain = Arc::new(Stop::default());
     let connections = TaskTracker::new();
     let limit = config.connections_max.unwrap_or_else(connections_max);
@@ -94,14 +101,13 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> Result
     let served = Arc::clone(&table);
     let stopped = tokio::spawn(async move {
         shutdown.cancelled().await;
-        // Balancers look at readiness, so it goes first.
-        ready_sender.send_replace(false);
         drain.signal(StopReason::Shutdown);
         served.shut_down().await;
         connections.close();
         if tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), connections.wait()).await.is_err() {
             tracing::warn!(connections = connections.len(), "connections are cut that did not end in time");
         }
+        sync.stopped().await;
         node_stop.cancel();
         node_task.await.ok();
     });
@@ -109,11 +115,26 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> Result
     Ok(Running { addr, node_addr, ready, table, stopped })
 }
 
-async fn bind(what: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    bound.await.map_err(|source| StartError { what, address, source })
+/// Ready is what sync says until the shutdown begins; balancers look at it, so it goes first.
+async fn follow_readiness(
+    mut sync: watch::Receiver<bool>,
+    ready: watch::Sender<bool>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        ready.send_replace(*sync.borrow_and_update() && !shutdown.is_cancelled());
+        tokio::select! {
+            changed = sync.changed() => if changed.is_err() { break },
+            () = shutdown.cancelled() => break,
+        }
+    }
+    ready.send_replace(false);
+}
+
+async fn bind(what: &'static str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} ({what}); choose another address or stop what uses it")
+    })?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }

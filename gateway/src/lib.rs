@@ -11,4 +11,5 @@ pub mod message;
 mod meter;
 mod node;
 mod stop;
+pub mod sync;
 pub mod table;

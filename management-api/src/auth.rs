@@ -11,6 +11,7 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use axum::extract::{FromRequestParts, RawPathParams};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use secrecy::{ExposeSecret, SecretString};
@@ -28,6 +29,8 @@ const TRUST: Duration = Duration::from_secs(30);
 const REMEMBERED_MAX: usize = 1_024;
 /// Password checks at the same time: bounds the memory and the processors that wrong guesses can take.
 const CHECKS_MAX: usize = 2;
+/// Wait for a turn to have a password checked.
+const CHECK_WAIT: Duration = Duration::from_secs(10);
 /// Longest name or password that is looked at, bytes.
 const CREDENTIAL_MAX_BYTES: usize = 1_024;
 
@@ -115,7 +118,13 @@ impl Verifier {
         if let Some(actor) = self.recall(&key) {
             return Ok(actor);
         }
-        let _permit = self.checks.acquire().await.map_err(anyhow::Error::new)?;
+        let _permit = match tokio::time::timeout(CHECK_WAIT, self.checks.acquire()).await {
+            Ok(permit) => permit.map_err(anyhow::Error::new)?,
+            Err(_) => {
+                let text = "Too many passwords are being checked at the moment, please try again.";
+                return Err(ApiError::plain(StatusCode::SERVICE_UNAVAILABLE, text));
+            }
+        };
         // Those who waited beside the first check of the same password find its result here.
         if let Some(actor) = self.recall(&key) {
             return Ok(actor);

@@ -6,7 +6,7 @@
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,6 +15,12 @@ use std::time::Duration;
 const POOL_MAX_CONNECTIONS: u32 = 10;
 /// Wait for a free connection or for SQLite's write lock.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a connection of the pool waits for at most: a node that hangs or was cut off must not keep the others waiting
+/// for its locks.
+const POSTGRES_BOUNDS: &str =
+    "select set_config('lock_timeout', '5s', false), set_config('statement_timeout', '10s', false),
+            set_config('idle_in_transaction_session_timeout', '10s', false)";
 
 /// A pool of either engine.
 #[derive(Debug, Clone)]
@@ -69,13 +75,24 @@ impl Db {
             Db::Sqlite(pool.connect_with(options).await?)
         } else {
             let options = PgConnectOptions::from_str(url)?;
-            let pool =
-                PgPoolOptions::new().max_connections(POOL_MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+            let pool = PgPoolOptions::new()
+                .max_connections(POOL_MAX_CONNECTIONS)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        sqlx::query(POSTGRES_BOUNDS).execute(connection).await?;
+                        Ok(())
+                    })
+                });
+            // The schema comes first and on its own connection: a long migration, or the wait for another node's, is
+            // no statement that hangs.
+            let mut connection = PgConnection::connect_with(&options).await?;
+            migrator(POSTGRES_MIGRATIONS).run(&mut connection).await?;
+            connection.close().await?;
             Db::Postgres(pool.connect_with(options).await?)
         };
-        match &db {
-            Db::Postgres(pool) => migrator(POSTGRES_MIGRATIONS).run(pool).await?,
-            Db::Sqlite(pool) => migrator(SQLITE_MIGRATIONS).run(pool).await?,
+        if let Db::Sqlite(pool) = &db {
+            migrator(SQLITE_MIGRATIONS).run(pool).await?;
         }
         Ok(db)
     }

@@ -213,10 +213,11 @@ fn internal(error: &anyhow::Error) -> Response {
 pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
     if let sqlx::Error::Database(error) = error {
         let code = error.code().unwrap_or_default();
-        // Postgres: connection, resources, operator intervention, serialization, deadlock, read-only standby.
+        // Postgres: connection, resources, operator intervention, serialization, deadlock; read-only standby, idle
+        // transaction ended, lock not had in time.
         let postgres =
             ["08", "53", "57", "40"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                || code == "25006";
+                || ["25006", "25P03", "55P03"].contains(&code.as_ref());
         // SQLite's primary codes BUSY, LOCKED, IOERR, FULL, CANTOPEN stand in the low byte.
         let sqlite = code.len() < 5
             && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14));

@@ -9,7 +9,7 @@ mod table;
 mod websocket;
 
 use crate::app::{GatewayConfig, Running, start};
-use crate::table::{Operation, Outcome, TableChange};
+use crate::sync::{Applier as _, ApplyChange, ApplyOp, ApplyOutcome, Level};
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::{canonical_bytes, resource_digest};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -40,10 +40,12 @@ impl Gateway {
         let config = GatewayConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
             node_listen: "127.0.0.1:0".parse().unwrap(),
-            management: Vec::new(),
+            // Nobody answers there: what these tests deploy, they hand to the table.
+            management: vec!["http://127.0.0.1:9".to_owned()],
             token: "unused".to_owned().into(),
             tags: Vec::new(),
             node_id: None,
+            hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
             metrics: recorder(),
@@ -51,17 +53,17 @@ impl Gateway {
         let shutdown = CancellationToken::new();
         let gateway = Gateway { running: start(config, shutdown.clone()).await.unwrap(), shutdown };
         for outcome in gateway.deploy(apis).await {
-            outcome.result.unwrap();
+            assert_eq!(outcome.level, Level::Active, "{:?}", outcome.problem);
         }
         gateway
     }
 
-    async fn deploy(&self, apis: &[Value]) -> Vec<Outcome> {
+    async fn deploy(&self, apis: &[Value]) -> Vec<ApplyOutcome> {
         self.running.table.apply(apis.iter().map(upsert).collect()).await
     }
 
     async fn undeploy(&self, id: &str) {
-        let change = TableChange { kind: KIND_API.into(), id: id.into(), operation: Operation::Delete };
+        let change = ApplyChange { kind: KIND_API.into(), id: id.into(), op: ApplyOp::Delete };
         self.running.table.apply(vec![change]).await;
     }
 
@@ -94,11 +96,11 @@ fn recorder() -> PrometheusHandle {
     HANDLE.clone()
 }
 
-fn upsert(api: &Value) -> TableChange {
+fn upsert(api: &Value) -> ApplyChange {
     let body = canonical_bytes(api).unwrap();
     let digest = resource_digest(KIND_API, API_SCHEMA_VERSION, &body);
     let id = api["id"].as_str().unwrap().to_owned();
-    TableChange { kind: KIND_API.into(), id, operation: Operation::Upsert { digest, body } }
+    ApplyChange { kind: KIND_API.into(), id, op: ApplyOp::Upsert { digest, body: body.into(), revision: 1 } }
 }
 
 /// A raw HTTP/1 client.

@@ -1,11 +1,9 @@
 use super::*;
-use crate::table::Done;
 
-fn outcomes(outcomes: &[Outcome]) -> Vec<String> {
-    let describe = |outcome: &Outcome| match &outcome.result {
-        Ok(Done::Active) => format!("{} active", outcome.id),
-        Ok(Done::Removed) => format!("{} removed", outcome.id),
-        Err(rejection) => format!("{} {} {}", outcome.id, rejection.code, rejection.path),
+fn outcomes(outcomes: &[ApplyOutcome]) -> Vec<String> {
+    let describe = |outcome: &ApplyOutcome| match &outcome.problem {
+        None => format!("{} {:?}", outcome.id, outcome.level).to_lowercase(),
+        Some(problem) => format!("{} {} {}", outcome.id, problem.code, problem.path),
     };
     outcomes.iter().map(describe).collect()
 }
@@ -56,7 +54,7 @@ async fn what_cannot_run_is_rejected_with_its_place() {
     let mut with_policy = api("j", silence());
     with_policy["flows"] = step;
     assert_eq!(outcomes(&gateway.deploy(&[with_policy]).await), ["j POLICY_UNKNOWN flows[0].publish[1]"]);
-    let other = TableChange { kind: "api-key".into(), id: "k".into(), operation: Operation::Delete };
+    let other = ApplyChange { kind: "api-key".into(), id: "k".into(), op: ApplyOp::Delete };
     assert_eq!(outcomes(&gateway.running.table.apply(vec![other]).await), ["k KIND_UNKNOWN "]);
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod runtime;
 
 use crate::endpoint::Shared;
 use crate::stop::StopReason;
+use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
 pub use build::Rejection;
 use definition::api::Path;
@@ -21,40 +22,6 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::Mutex;
-
-/// One change of a batch.
-#[derive(Debug, Clone)]
-pub struct TableChange {
-    pub kind: String,
-    pub id: String,
-    pub operation: Operation,
-}
-
-/// What to do with the resource.
-#[derive(Debug, Clone)]
-pub enum Operation {
-    /// `body`: canonical JSON of an `ApiDeployment`.
-    Upsert {
-        digest: Digest,
-        body: Vec<u8>,
-    },
-    Delete,
-}
-
-/// What became of a change.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    pub kind: String,
-    pub id: String,
-    pub result: Result<Done, Rejection>,
-}
-
-/// A change that took effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
-    Active,
-    Removed,
-}
 
 /// The APIs of this node.
 pub struct Table {
@@ -82,29 +49,6 @@ impl Table {
         self.routes.load()
     }
 
-    /// Applies a batch: every change is judged alone, the good ones take effect together. An API that is refused
-    /// keeps its old version; one whose content did not change keeps its streams.
-    pub async fn apply(&self, changes: Vec<TableChange>) -> Vec<Outcome> {
-        let mut held = self.held.lock().await;
-        let mut outcomes = Vec::with_capacity(changes.len());
-        let mut replaced = Vec::new();
-        for change in changes {
-            let result = self.apply_one(&mut held, &change, &mut replaced);
-            if let Err(rejection) = &result {
-                tracing::warn!(api.id = %change.id, code = rejection.code, path = %rejection.path,
-                    "a deployment was refused: {}", rejection.message);
-            }
-            outcomes.push(Outcome { kind: change.kind, id: change.id, result });
-            // A large first batch must not keep the streams of this thread waiting.
-            tokio::task::yield_now().await;
-        }
-        self.publish(&held);
-        for (runtime, reason) in replaced {
-            runtime.stop.signal(reason);
-        }
-        outcomes
-    }
-
     /// Ends every stream: the node goes away.
     pub async fn shut_down(&self) {
         for held in self.held.lock().await.values() {
@@ -117,24 +61,24 @@ impl Table {
     fn apply_one(
         &self,
         all: &mut BTreeMap<String, Held>,
-        change: &TableChange,
+        change: &ApplyChange,
         replaced: &mut Vec<(Arc<ApiRuntime>, StopReason)>,
-    ) -> Result<Done, Rejection> {
+    ) -> Result<Level, Rejection> {
         if change.kind != KIND_API {
             let message = format!("this gateway does not run resources of the kind `{}`", change.kind);
             return Err(Rejection::new("KIND_UNKNOWN", "", message));
         }
-        let (digest, body) = match &change.operation {
-            Operation::Upsert { digest, body } => (digest, body),
-            Operation::Delete => {
+        let (digest, body) = match &change.op {
+            ApplyOp::Upsert { digest, body, .. } => (digest, body),
+            ApplyOp::Delete => {
                 let serving = all.remove(&change.id).and_then(|held| held.serving);
                 replaced.extend(serving.map(|(_, runtime)| (runtime, StopReason::Stopped)));
-                return Ok(Done::Removed);
+                return Ok(Level::Removed);
             }
         };
         let held = all.entry(change.id.clone()).or_default();
         if held.serving.as_ref().is_some_and(|(serving, _)| serving == digest) {
-            return Ok(Done::Active);
+            return Ok(Level::Active);
         }
         let deployment: ApiDeployment = from_canonical(body)
             .map_err(|error| Rejection::new("DEFINITION_UNREADABLE", "", error.to_string()))?;
@@ -146,7 +90,7 @@ impl Table {
                 let old = held.serving.replace((*digest, Arc::new(runtime)));
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
-                Ok(Done::Active)
+                Ok(Level::Active)
             }
             Err(rejection) => {
                 if held.serving.is_none() {
@@ -175,4 +119,40 @@ impl Table {
         }
         self.routes.store(Arc::new(table));
     }
+}
+
+impl Applier for Table {
+    /// Every change is judged alone, the good ones take effect together. An API that is refused keeps its old version;
+    /// one whose content did not change keeps its streams.
+    async fn apply(&self, changes: Vec<ApplyChange>) -> Vec<ApplyOutcome> {
+        let mut held = self.held.lock().await;
+        let mut outcomes = Vec::with_capacity(changes.len());
+        let mut replaced = Vec::new();
+        for change in changes {
+            let result = self.apply_one(&mut held, &change, &mut replaced);
+            outcomes.push(outcome(change, result));
+            // A large first batch must not keep the streams of this thread waiting.
+            tokio::task::yield_now().await;
+        }
+        self.publish(&held);
+        for (runtime, reason) in replaced {
+            runtime.stop.signal(reason);
+        }
+        outcomes
+    }
+}
+
+fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcome {
+    let digest = match change.op {
+        ApplyOp::Upsert { digest, .. } => Some(digest),
+        ApplyOp::Delete => None,
+    };
+    let (level, problem) = match result {
+        Ok(level) => (level, None),
+        Err(Rejection { code, path, message }) => {
+            tracing::warn!(api.id = %change.id, code, %path, "a deployment was refused: {message}");
+            (Level::Rejected, Some(Problem { code: code.to_owned(), path, message }))
+        }
+    };
+    ApplyOutcome { kind: change.kind, id: change.id, digest, level, problem }
 }

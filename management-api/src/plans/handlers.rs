@@ -1,5 +1,6 @@
 //! The resource `…/v4/apis/{api}/plans/{plan}`.
 
+use super::store::Inserted;
 use super::view::plan_view;
 use super::{PlanRecord, order, rules, store};
 use crate::apis::ApiRecord;
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use definition::api::LifecycleState;
 use definition::dialect::{PlanDocument, ReadPlan, read_plan};
 use definition::plan::{PlanSecurityType, PlanStatus};
+use definition::violation::Violation;
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -86,10 +88,12 @@ pub(crate) async fn create_plan(
         return Err(ApiError::refused("api.deprecated", message, &[("api", &id)]));
     }
     let document = read_plan(&document, ReadPlan::Create { api: &api.definition })?;
-    let plan = born(&mut tx, &api, document, app.clock.now()).await?;
+    let plan = born(&api, document, app.clock.now())?;
     rules::check_size(&plan.definition)?;
     rules::check_key_less(&plan, &store::list_for_update(&mut tx, &api).await?)?;
-    store::insert(&mut tx, &plan).await?;
+    if store::insert(&mut tx, &plan).await? == Inserted::AlreadyThere {
+        return Err(exists(plan.id));
+    }
     record(&mut tx, &scope, &actor, "plan.create", &plan).await?;
     tx.commit().await?;
     let location = urls::absolute(&headers, &format!("{}/plans/{}", urls::api(&scope, api.id), plan.id));
@@ -167,21 +171,17 @@ pub(crate) async fn delete_plan(
     Ok(StatusCode::NO_CONTENT)
 }
 
+fn exists(id: Uuid) -> ApiError {
+    let id = id.to_string();
+    let message = format!("A plan [{id}] exists already; leave `id` out or choose another one");
+    ApiError::refused("plan.exists", message, &[("plan", &id)])
+}
+
 /// Makes a record of a new plan.
-async fn born(tx: &mut Tx, api: &ApiRecord, document: PlanDocument, at: DateTime<Utc>) -> Result<PlanRecord> {
+fn born(api: &ApiRecord, document: PlanDocument, at: DateTime<Utc>) -> Result<PlanRecord> {
     let PlanDocument { plan, id: chosen, status, order } = document;
-    let id = match chosen {
-        None => Uuid::new_v4(),
-        Some(text) => {
-            let id = Uuid::parse_str(&text)
-                .map_err(|_| ApiError::refused("plan.invalid", "`id` must be a UUID", &[("plan", &text)]))?;
-            if store::exists(tx, id).await? {
-                let message = format!("A plan [{text}] exists already; leave `id` out or choose another one");
-                return Err(ApiError::refused("plan.exists", message, &[("plan", &text)]));
-            }
-            id
-        }
-    };
+    let id = chosen.map_or_else(|| Ok(Uuid::new_v4()), |text| Uuid::parse_str(&text));
+    let id = id.map_err(|_| Violation::new("id", "data.invalid", "id must be a UUID, or left out"))?;
     let mut record = PlanRecord {
         id,
         api_id: api.id,

@@ -22,6 +22,14 @@ type Row = (
     Option<DateTime<Utc>>,
 );
 
+/// Whether a row was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Inserted {
+    Yes,
+    AlreadyThere,
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -66,8 +74,8 @@ pub(crate) async fn list_for_page(db: &Db, scope: &Scope, page: Page) -> sqlx::R
     rows.into_iter().map(record).collect()
 }
 
-/// Adds a plan.
-pub(crate) async fn insert(tx: &mut Tx, plan: &PlanRecord) -> sqlx::Result<()> {
+/// Adds a plan. Authors may choose ids, and each names one plan: `AlreadyThere` when any API has a plan of this id.
+pub(crate) async fn insert(tx: &mut Tx, plan: &PlanRecord) -> sqlx::Result<Inserted> {
     let PlanRecord {
         id,
         api_id,
@@ -79,11 +87,11 @@ pub(crate) async fn insert(tx: &mut Tx, plan: &PlanRecord) -> sqlx::Result<()> {
         published_at,
         closed_at,
     } = plan;
-    on!(tx tx, connection => {
+    let rows = on!(tx tx, connection => {
         sqlx::query(
             "insert into plans (id, api_id, definition, status, position, created_at, updated_at, published_at,
                                 closed_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do nothing",
         )
         .bind(id)
         .bind(api_id)
@@ -95,9 +103,10 @@ pub(crate) async fn insert(tx: &mut Tx, plan: &PlanRecord) -> sqlx::Result<()> {
         .bind(published_at)
         .bind(closed_at)
         .execute(connection)
-        .await?;
+        .await?
+        .rows_affected()
     });
-    Ok(())
+    Ok(if rows == 0 { Inserted::AlreadyThere } else { Inserted::Yes })
 }
 
 /// Saves a changed plan. The caller holds its API.
@@ -143,14 +152,6 @@ pub(crate) async fn delete(tx: &mut Tx, api: &ApiRecord, id: Uuid) -> sqlx::Resu
             .await?;
     });
     Ok(())
-}
-
-/// True when any API has a plan of this id: authors may choose ids, and each names one plan.
-pub(crate) async fn exists(tx: &mut Tx, id: Uuid) -> sqlx::Result<bool> {
-    let count: i64 = on!(tx tx, connection => {
-        sqlx::query_scalar("select count(*) from plans where id = $1").bind(id).fetch_one(connection).await?
-    });
-    Ok(count > 0)
 }
 
 fn record(row: Row) -> sqlx::Result<PlanRecord> {

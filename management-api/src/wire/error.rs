@@ -12,6 +12,9 @@ pub enum Refusals {
     /// The organization, the environment or what the path names does not exist.
     #[response(status = 404)]
     NotFound(Problem),
+    /// A fault of the server; its log says more.
+    #[response(status = 500)]
+    Unexpected(Problem),
     /// The store is not available; try again.
     #[response(status = 503, headers(("Retry-After" = i64, description = "seconds")))]
     Unavailable(Problem),

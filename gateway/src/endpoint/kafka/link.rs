@@ -199,7 +199,7 @@ mod tests {
     async fn waiting_ends_with_the_outage_or_with_patience() {
         let link = std::sync::Arc::new(Link::new());
         link.error(RDKafkaErrorCode::AllBrokersDown, "");
-        assert_eq!(link.usable(Duration::from_secs(1)).await, Err(Cause::Unreachable));
+        assert_eq!(link.usable(Duration::from_millis(10)).await, Err(Cause::Unreachable));
         let waiting = tokio::spawn({
             let link = std::sync::Arc::clone(&link);
             async move { link.usable(Duration::from_secs(60)).await }
