@@ -93,7 +93,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let drain = Arc::new(Stop::default());
     let connections = TaskTracker::new();
     let limit = config.connections_max.unwrap_or_else(connections_max);
-    let front = Arc::new(Front { table: Arc::clone(&table) });
+    let front = Arc::new(Front::new(Arc::clone(&table)));
     connections.spawn(accept(listener, front, limit, Arc::clone(&drain), connections.clone()));
     let node_stop = CancellationToken::new();
     let node = Node { ready: ready.clone(), metrics: config.metrics };
