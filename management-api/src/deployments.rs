@@ -17,13 +17,15 @@ use definition::violation::Violation;
 use http::HeaderMap;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 const NOT_FOUND: &str = "deployment.notFound";
 /// Longest wait for gateways.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// A store that takes longer is away.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a waiting request looks. Gateways answer within a tenth of a second, so most wait for one look.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -97,7 +99,8 @@ pub(crate) async fn get_deployment(
 }
 
 async fn look(app: &AppState, scope: &Scope, api: Uuid, id: Uuid) -> Result<DeploymentStatus> {
-    let status = status::deployment_status(&app.db, scope, id).await?;
+    let read = timeout(READ_TIMEOUT, status::deployment_status(&app.db, scope, id)).await;
+    let status = read.map_err(|_| ApiError::unavailable())??;
     let of_this = |status: &DeploymentStatus| {
         status.deployment.kind == KIND_API && status.deployment.resource == api.to_string()
     };

@@ -121,6 +121,12 @@ impl ApiError {
         ApiError::coded(StatusCode::BAD_REQUEST, code, message, parameters)
     }
 
+    /// 503: the store cannot be used, and may be again soon.
+    pub fn unavailable() -> ApiError {
+        let text = "The store is not available at the moment, please try again.";
+        ApiError::plain(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+
     /// 404 naming what was looked for: `api.notFound` with `{"api": id}`.
     pub fn not_found(code: &'static str, kind: &str, id: &str) -> ApiError {
         let noun = kind[..1].to_uppercase() + &kind[1..];
@@ -180,18 +186,18 @@ impl IntoResponse for ApiError {
             ApiError::Refused(problem) => {
                 let status =
                     StatusCode::from_u16(problem.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (status, Json(*problem)).into_response()
+                let mut response = (status, Json(*problem)).into_response();
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+                }
+                response
             }
             ApiError::Store(error) if is_passing(&error) => {
                 tracing::warn!(
                     error = format!("{:#}", anyhow::Error::new(error)),
                     "the store cannot be used"
                 );
-                let text = "The store is not available at the moment, please try again.";
-                let body = ApiError::plain(StatusCode::SERVICE_UNAVAILABLE, text);
-                let mut response = body.into_response();
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
-                response
+                ApiError::unavailable().into_response()
             }
             ApiError::Store(error) => internal(&anyhow::Error::new(error)),
             ApiError::Internal(error) => internal(&error),

@@ -4,15 +4,20 @@ use crate::app::AppState;
 use crate::error::ApiError;
 use crate::{apis, connectors, deployments, instances, metrics, openapi, plans, swagger};
 use axum::Router;
-use axum::middleware;
-use axum::response::Response;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use definition::limits::REQUEST_TIMEOUT_MS;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, StatusCode};
+use std::time::Duration;
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(REQUEST_TIMEOUT_MS);
 
 /// Below it everything asks for credentials.
 pub(crate) const ENVIRONMENT: &str = "/management/organizations/{org}/environments/{env}";
@@ -39,7 +44,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plans::actions::depreciate_plan))
         .routes(routes!(plans::actions::close_plan))
         .routes(routes!(deployments::list_deployments))
-        .routes(routes!(deployments::get_deployment))
         .routes(routes!(instances::list_instances))
         .routes(routes!(instances::get_instance))
         .routes(routes!(connectors::list_entrypoints))
@@ -47,7 +51,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(connectors::get_entrypoint_schema))
         .routes(routes!(connectors::list_endpoints))
         .routes(routes!(connectors::get_endpoint))
-        .routes(routes!(connectors::get_endpoint_schema));
+        .routes(routes!(connectors::get_endpoint_schema))
+        .layer(middleware::from_fn(bound))
+        // After the layer: it waits on purpose, and bounds its own reads.
+        .routes(routes!(deployments::get_deployment));
     OpenApiRouter::with_openapi(openapi::base()).nest(ENVIRONMENT, environment)
 }
 
@@ -67,6 +74,14 @@ pub(crate) fn service(app: AppState) -> Router {
         .fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(cut_slashes)).service(router))
 }
 
+/// A store that neither answers nor fails, because the network swallows everything, must not hold a request for ever.
+async fn bound(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::unavailable().into_response(),
+    }
+}
+
 async fn not_found() -> ApiError {
     ApiError::plain(StatusCode::NOT_FOUND, "HTTP 404 Not Found")
 }
@@ -78,7 +93,7 @@ async fn method_not_allowed() -> ApiError {
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     // The panic hook has written message and place to the log.
     let error = anyhow::anyhow!("a handler panicked");
-    axum::response::IntoResponse::into_response(ApiError::Internal(error))
+    ApiError::Internal(error).into_response()
 }
 
 /// Headers that keep browsers from guessing and framing.

@@ -7,4 +7,5 @@ mod harness;
 mod kafka;
 mod management;
 mod redeploy;
+mod sync;
 mod tidy;
