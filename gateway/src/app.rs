@@ -5,6 +5,7 @@ use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::node::{self, Node};
+use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
 use crate::table::Table;
 use anyhow::Context as _;
@@ -89,18 +90,18 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let sync = sync::start(sync_config, Arc::clone(&table), shutdown.clone())?;
     let (ready_sender, ready) = watch::channel(false);
     tokio::spawn(follow_readiness(sync.ready.clone(), ready_sender, shutdown.clone()));
-    let drain = CancellationToken::new();
+    let drain = Arc::new(Stop::default());
     let connections = TaskTracker::new();
     let limit = config.connections_max.unwrap_or_else(connections_max);
-    let front = Arc::new(Front { table: Arc::clone(&table) });
-    connections.spawn(accept(listener, front, limit, drain.clone(), connections.clone()));
+    let front = Arc::new(Front::new(Arc::clone(&table)));
+    connections.spawn(accept(listener, front, limit, Arc::clone(&drain), connections.clone()));
     let node_stop = CancellationToken::new();
     let node = Node { ready: ready.clone(), metrics: config.metrics };
     let node_task = tokio::spawn(node::serve(node_listener, node, node_stop.clone()));
     let served = Arc::clone(&table);
     let stopped = tokio::spawn(async move {
         shutdown.cancelled().await;
-        drain.cancel();
+        drain.signal(StopReason::Shutdown);
         served.shut_down().await;
         connections.close();
         if tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), connections.wait()).await.is_err() {

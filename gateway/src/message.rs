@@ -102,14 +102,12 @@ impl std::fmt::Debug for Ack {
 /// A wire format whose bytes are the same for every client of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireFormat {
-    /// An SSE event; the flags are the entrypoint's comment options.
+    /// An SSE event in an HTTP chunk; the flags are the entrypoint's comment options.
     Sse { headers: bool, metadata: bool },
-    /// A server-to-client WebSocket frame.
-    WebSocket,
 }
 
 /// Number of distinct `WireFormat` values.
-const FORMATS: usize = 5;
+const FORMATS: usize = 4;
 
 /// Frames of one record of a shared fetch, made by the first client that needs a format and reused by the others.
 #[derive(Debug, Default)]
@@ -120,7 +118,6 @@ impl Frames {
     pub fn get_or_make(&self, format: WireFormat, make: impl FnOnce() -> Bytes) -> Bytes {
         let index = match format {
             WireFormat::Sse { headers, metadata } => usize::from(headers) + 2 * usize::from(metadata),
-            WireFormat::WebSocket => 4,
         };
         self.0[index].get_or_init(make).clone()
     }
@@ -149,6 +146,7 @@ mod tests {
         let plain = WireFormat::Sse { headers: false, metadata: false };
         assert_eq!(frames.get_or_make(plain, || "a".into()), "a");
         assert_eq!(frames.get_or_make(plain, || "b".into()), "a");
-        assert_eq!(frames.get_or_make(WireFormat::WebSocket, || "c".into()), "c");
+        let commented = WireFormat::Sse { headers: true, metadata: false };
+        assert_eq!(frames.get_or_make(commented, || "c".into()), "c");
     }
 }

@@ -1,7 +1,7 @@
-//! The signal that ends the streams of one deployed API, and why.
+//! The signal that ends the streams of one deployed API, or all connections of a node, and why.
 //!
-//! Thousands of streams of one API look at it on every turn, so the common answer ("go on") costs one atomic load
-//! and a stream queues for the wake-up once, not on every poll.
+//! Thousands of tasks look at it on every turn, so the common answer ("go on") costs one atomic load, and a task
+//! queues for the wake-up once, not on every poll.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ pub(crate) enum StopReason {
 
 const RUNNING: u8 = 0;
 
-/// One signal per deployed version of an API. The first reason counts.
+/// One signal per deployed version of an API, and one per node. The first reason counts.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     reason: AtomicU8,

@@ -15,18 +15,26 @@ use tokio::net::TcpStream;
 pub(crate) struct Io {
     early: Bytes,
     tcp: TcpStream,
-    /// True while the last write found no room: the client is slow, or a response is not out yet.
-    blocked: Arc<AtomicBool>,
+    progress: Arc<Progress>,
+}
+
+/// What an HTTP library does with the socket that it was given, for whoever gave it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The last write found no room: the client is slow, or a response is not out yet.
+    pub(crate) blocked: AtomicBool,
+    /// Something was read since this was last cleared.
+    pub(crate) received: AtomicBool,
 }
 
 impl Io {
     pub(crate) fn new(early: Bytes, tcp: TcpStream) -> Self {
-        Io { early, tcp, blocked: Arc::default() }
+        Io { early, tcp, progress: Arc::default() }
     }
 
-    /// Shows whether the last write found no room.
-    pub(crate) fn blocked(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.blocked)
+    /// Shows what is done with the socket.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     pub(crate) fn into_parts(self) -> (Bytes, TcpStream) {
@@ -34,7 +42,7 @@ impl Io {
     }
 
     fn note<T>(&self, written: Poll<T>) -> Poll<T> {
-        self.blocked.store(written.is_pending(), Ordering::Relaxed);
+        self.progress.blocked.store(written.is_pending(), Ordering::Relaxed);
         written
     }
 }
@@ -46,8 +54,14 @@ impl AsyncRead for Io {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
-            return Pin::new(&mut self.tcp).poll_read(cx, buf);
+            let before = buf.filled().len();
+            let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+            if buf.filled().len() > before {
+                self.progress.received.store(true, Ordering::Relaxed);
+            }
+            return read;
         }
+        self.progress.received.store(true, Ordering::Relaxed);
         let count = self.early.len().min(buf.remaining());
         let taken = self.early.split_to(count);
         buf.put_slice(&taken);

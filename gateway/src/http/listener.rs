@@ -2,11 +2,11 @@
 
 use super::connection::serve_connection;
 use super::serve::{Front, Peer};
+use crate::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Pause after a failed accept (out of descriptors, above all), milliseconds.
@@ -30,14 +30,14 @@ pub(crate) async fn accept(
     listener: TcpListener,
     front: Arc<Front>,
     limit: usize,
-    drain: CancellationToken,
+    drain: Arc<Stop>,
     connections: TaskTracker,
 ) {
     let permits = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
     loop {
         // Beyond the limit clients wait in the backlog of the listener, where they cost nothing here.
         let accepted = tokio::select! {
-            () = drain.cancelled() => return,
+            _ = drain.wait() => return,
             accepted = async {
                 let permit = Arc::clone(&permits).acquire_owned().await;
                 (permit, listener.accept().await)
@@ -57,7 +57,7 @@ pub(crate) async fn accept(
             tracing::debug!(%error, "a connection ended before it began");
             continue;
         }
-        let (front, drain) = (Arc::clone(&front), drain.clone());
+        let (front, drain) = (Arc::clone(&front), Arc::clone(&drain));
         connections.spawn(async move {
             serve_connection(tcp, Peer::new(address.ip()), front, drain).await;
             drop(permit);

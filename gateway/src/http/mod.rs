@@ -4,6 +4,8 @@ pub(crate) mod body;
 pub(crate) mod connection;
 pub(crate) mod frame;
 pub(crate) mod head;
+pub(crate) mod http1;
+pub(crate) mod http2;
 pub(crate) mod ids;
 pub(crate) mod io;
 pub(crate) mod listener;

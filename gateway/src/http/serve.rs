@@ -8,7 +8,7 @@ use crate::failure::{Failure, key};
 use crate::table::Table;
 use crate::table::routes::Route;
 use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
-use definition::limits::REQUEST_TIMEOUT_MS;
+use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
 use definition::qos::{Mismatch, check_connection};
 use http::header::HOST;
 use http::request::Parts;
@@ -19,9 +19,28 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// Time between two requests of an HTTP/1 connection, milliseconds: longer than the pools of usual clients keep one, so
+/// that the client is the one that closes.
+const IDLE_TIMEOUT_MS: u64 = 100_000;
+
 /// What every connection needs.
 pub(crate) struct Front {
     pub(crate) table: Arc<Table>,
+    /// Time for the head of a request to arrive, once it has begun.
+    pub(crate) head_patience: Duration,
+    /// Time between two requests of a connection.
+    pub(crate) idle_patience: Duration,
+}
+
+impl Front {
+    /// With the limits of the product.
+    pub(crate) fn new(table: Arc<Table>) -> Self {
+        Front {
+            table,
+            head_patience: Duration::from_millis(HEADER_READ_TIMEOUT_MS),
+            idle_patience: Duration::from_millis(IDLE_TIMEOUT_MS),
+        }
+    }
 }
 
 /// Who is at the other end of a connection.

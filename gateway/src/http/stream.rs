@@ -93,7 +93,7 @@ impl StreamWriter {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes ready frames from the source; false when there are none.
+    /// Takes ready frames from the source. True: the source has no more for now and will wake the task of `cx`.
     fn fill(&mut self, cx: &mut Context<'_>) -> bool {
         let mut bytes = 0;
         while let Some(frames) = &mut self.frames {
@@ -115,10 +115,10 @@ impl StreamWriter {
                         self.pending.push_back(Frame { chunk, ack: crate::message::Ack::none() });
                     }
                 }
-                Poll::Pending => break,
+                Poll::Pending => return true,
             }
         }
-        !self.pending.is_empty()
+        false
     }
 
     /// Ready when the client closed the connection. What it sends is kept for the next request.
@@ -164,6 +164,7 @@ impl Future for StreamWriter {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         let this = &mut *self;
+        let mut waiting = false;
         for _ in 0..BATCHES_PER_TURN {
             match this.poll_write(cx) {
                 Poll::Ready(Ok(())) => {}
@@ -177,10 +178,11 @@ impl Future for StreamWriter {
                     None => Ended::Gone,
                 });
             }
-            if !this.fill(cx) && this.frames.is_some() {
+            if waiting {
                 this.pending.shrink_to(IDLE_FRAMES);
                 return this.poll_closed(cx).map(|()| Ended::Gone);
             }
+            waiting = this.fill(cx);
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -23,39 +23,39 @@ async fn what_cannot_run_is_rejected_with_its_place() {
     ]}]);
     let endpoint = "/endpointGroups/0/endpoints/0";
     let cases = [
-        (edited("a", "/type", json!("proxy")), "a type.unknown type"),
-        (edited("b", "/listeners/0/type", json!("subscription")), "b listener.unknown listeners[0].type"),
+        (edited("a", "/type", json!("proxy")), "a TYPE_UNKNOWN type"),
+        (edited("b", "/listeners/0/type", json!("subscription")), "b LISTENER_UNKNOWN listeners[0].type"),
         (
             edited("c", "/listeners/0/entrypoints/1/type", json!("webhook")),
-            "c connector.unknown listeners[0].entrypoints[1].type",
+            "c CONNECTOR_UNKNOWN listeners[0].entrypoints[1].type",
         ),
         (
             edited("d", "/listeners/0/entrypoints/2/configuration", json!({"heartbeatIntervalInMs": 1})),
-            "d connector.configuration listeners[0].entrypoints[2].configuration.heartbeatIntervalInMs",
+            "d CONNECTOR_CONFIGURATION listeners[0].entrypoints[2].configuration.heartbeatIntervalInMs",
         ),
-        (edited("e", "/endpointGroups/0/type", json!("mqtt5")), "e connector.unknown endpointGroups[0].type"),
+        (edited("e", "/endpointGroups/0/type", json!("mqtt5")), "e CONNECTOR_UNKNOWN endpointGroups[0].type"),
         (
             edited("f", &format!("{endpoint}/type"), json!("kafka")),
-            "f connector.unknown endpointGroups[0].endpoints[0].type",
+            "f CONNECTOR_UNKNOWN endpointGroups[0].endpoints[0].type",
         ),
         (
             edited("g", &format!("{endpoint}/configuration"), json!({"messageInterval": "x"})),
-            "g connector.configuration endpointGroups[0].endpoints[0].messageInterval",
+            "g CONNECTOR_CONFIGURATION endpointGroups[0].endpoints[0].messageInterval",
         ),
         (
             edited("h", "/plans/0/security/type", json!("jwt")),
-            "h plan.security.unknown plans[0].security.type",
+            "h PLAN_SECURITY_UNKNOWN plans[0].security.type",
         ),
-        (edited("i", "/plans/0/id", json!(1)), "i definition.unreadable "),
+        (edited("i", "/plans/0/id", json!(1)), "i DEFINITION_UNREADABLE "),
     ];
     for (api, expected) in cases {
         assert_eq!(outcomes(&gateway.deploy(&[api]).await), [expected]);
     }
     let mut with_policy = api("j", silence());
     with_policy["flows"] = step;
-    assert_eq!(outcomes(&gateway.deploy(&[with_policy]).await), ["j policy.unknown flows[0].publish[1]"]);
+    assert_eq!(outcomes(&gateway.deploy(&[with_policy]).await), ["j POLICY_UNKNOWN flows[0].publish[1]"]);
     let other = ApplyChange { kind: "api-key".into(), id: "k".into(), op: ApplyOp::Delete };
-    assert_eq!(outcomes(&gateway.running.table.apply(vec![other]).await), ["k kind.unknown "]);
+    assert_eq!(outcomes(&gateway.running.table.apply(vec![other]).await), ["k KIND_UNKNOWN "]);
 }
 
 #[tokio::test]
@@ -64,8 +64,8 @@ async fn a_rejected_api_hurts_no_other_and_keeps_its_old_version() {
     let gateway = Gateway::start(&[api("old", messages(Some(1)))]).await;
     let batch = [bad("old"), bad("new"), api("good", messages(Some(1)))];
     let expected = [
-        "old plan.security.unknown plans[0].security.type",
-        "new plan.security.unknown plans[0].security.type",
+        "old PLAN_SECURITY_UNKNOWN plans[0].security.type",
+        "new PLAN_SECURITY_UNKNOWN plans[0].security.type",
         "good active",
     ];
     assert_eq!(outcomes(&gateway.deploy(&batch).await), expected);

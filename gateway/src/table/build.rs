@@ -37,7 +37,7 @@ impl Rejection {
 pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Result<ApiRuntime, Rejection> {
     if deployment.api_type != ApiType::Message {
         let message = format!("APIs of type `{}` are not available in this version", deployment.api_type);
-        return Err(Rejection::new("type.unknown", "type", message));
+        return Err(Rejection::new("TYPE_UNKNOWN", "type", message));
     }
     let id: Arc<str> = deployment.id.as_str().into();
     refuse_policies("flows", &deployment.flows)?;
@@ -50,7 +50,7 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         if listener.listener_type != ListenerType::Http {
             let message =
                 format!("listeners of type `{}` are not available in this version", listener.listener_type);
-            return Err(Rejection::new("listener.unknown", format!("listeners[{index}].type"), message));
+            return Err(Rejection::new("LISTENER_UNKNOWN", format!("listeners[{index}].type"), message));
         }
         paths.extend(listener.paths.iter().cloned());
         for (inner, entrypoint) in listener.entrypoints.iter().enumerate() {
@@ -89,7 +89,7 @@ fn refuse_policies(path: &str, flows: &[Flow]) -> Result<(), Rejection> {
             if let Some(at) = steps.iter().position(|step| step.enabled) {
                 let message = format!("the policy `{}` is not available in this version", steps[at].policy);
                 return Err(Rejection::new(
-                    "policy.unknown",
+                    "POLICY_UNKNOWN",
                     format!("{path}[{index}].{phase}[{at}]"),
                     message,
                 ));
@@ -105,7 +105,7 @@ fn plan_id(path: &str, plan: &DeployedPlan) -> Result<Option<String>, Rejection>
     if plan.security.security_type != PlanSecurityType::KeyLess {
         let security = plan.security.security_type;
         let message = format!("plans with security `{security}` are not available in this version");
-        return Err(Rejection::new("plan.security.unknown", format!("{path}.security.type"), message));
+        return Err(Rejection::new("PLAN_SECURITY_UNKNOWN", format!("{path}.security.type"), message));
     }
     let open = matches!(plan.status, PlanStatus::Published | PlanStatus::Deprecated);
     Ok(open.then(|| plan.id.clone()))
@@ -120,7 +120,7 @@ fn build_entrypoint(
     let found = connector::entrypoint(id).available().zip(entrypoint::factory(id));
     let Some((spec, factory)) = found else {
         let message = format!("the entrypoint `{id}` is not available in this version");
-        return Err(Rejection::new("connector.unknown", format!("{path}.type"), message));
+        return Err(Rejection::new("CONNECTOR_UNKNOWN", format!("{path}.type"), message));
     };
     let settings = entrypoint.configuration.clone().unwrap_or_default();
     let handler = (factory.build)(&settings)
@@ -142,7 +142,7 @@ fn invalid(path: &str, violations: &[Violation]) -> Rejection {
         below => format!("{path}.{below}"),
     };
     let message = first.map_or_else(|| "invalid settings".to_owned(), |violation| violation.message.clone());
-    Rejection::new("connector.configuration", path, message)
+    Rejection::new("CONNECTOR_CONFIGURATION", path, message)
 }
 
 fn build_group(
@@ -189,11 +189,11 @@ fn build_endpoint(
     let settings: Settings = endpoint.effective_settings(group);
     factory(&name, &settings, shared).map_err(|error| {
         let path = if error.path.is_empty() { path.to_owned() } else { format!("{path}.{}", error.path) };
-        Rejection::new("connector.configuration", path, error.message)
+        Rejection::new("CONNECTOR_CONFIGURATION", path, error.message)
     })
 }
 
 fn unknown_endpoint(path: &str, connector: &str) -> Rejection {
     let message = format!("the endpoint `{connector}` is not available in this version");
-    Rejection::new("connector.unknown", format!("{path}.type"), message)
+    Rejection::new("CONNECTOR_UNKNOWN", format!("{path}.type"), message)
 }

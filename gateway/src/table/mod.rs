@@ -66,7 +66,7 @@ impl Table {
     ) -> Result<Level, Rejection> {
         if change.kind != KIND_API {
             let message = format!("this gateway does not run resources of the kind `{}`", change.kind);
-            return Err(Rejection::new("kind.unknown", "", message));
+            return Err(Rejection::new("KIND_UNKNOWN", "", message));
         }
         let (digest, body) = match &change.op {
             ApplyOp::Upsert { digest, body, .. } => (digest, body),
@@ -81,10 +81,10 @@ impl Table {
             return Ok(Level::Active);
         }
         let deployment: ApiDeployment = from_canonical(body)
-            .map_err(|error| Rejection::new("definition.unreadable", "", error.to_string()))?;
+            .map_err(|error| Rejection::new("DEFINITION_UNREADABLE", "", error.to_string()))?;
         let built = catch_unwind(AssertUnwindSafe(|| build::build(&deployment, &self.shared)));
         let built =
-            built.unwrap_or_else(|_| Err(Rejection::new("panic", "", "the API could not be built: a bug")));
+            built.unwrap_or_else(|_| Err(Rejection::new("PANIC", "", "the API could not be built: a bug")));
         match built {
             Ok(runtime) => {
                 let old = held.serving.replace((*digest, Arc::new(runtime)));
