@@ -10,6 +10,7 @@ use management_api::scope::Scope;
 use management_api::sync::status::{DeploymentState, deployment_status, instances};
 use management_api::sync::{SyncConfig, SyncServer};
 use pretty_assertions::assert_eq;
+use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -332,4 +333,38 @@ async fn a_wrong_token_is_told_and_a_dead_address_is_passed_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racing_deployments_are_all_seen_on_postgres() {
     proof::revisions_are_contiguous(&postgres().await, 8, 40).await.expect("no revision is missed");
+}
+
+/// Ends the sessions of everybody else in the database, the listener's too.
+async fn end_other_sessions(url: &str) {
+    let mut connection = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    let others = "select pg_terminate_backend(pid) from pg_stat_activity
+                  where datname = current_database() and pid <> pg_backend_pid()";
+    sqlx::query(others).execute(&mut connection).await.expect("the superuser may end sessions");
+}
+
+/// Sessions that listen for deployments.
+async fn listeners(url: &str) -> i64 {
+    let mut connection = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    let listening = "select count(*) from pg_stat_activity
+                     where datname = current_database() and query ilike 'listen%'";
+    sqlx::query_scalar(listening).fetch_one(&mut connection).await.expect("PostgreSQL answers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_database_sessions_cost_time_and_no_deployment() {
+    let url = database().await;
+    let db = Db::connect(&url).await.expect("PostgreSQL answers");
+    let management = Management::start(&db, anywhere()).await;
+    let gateway = Gateway::start(&[management.address], TOKEN, &[]);
+    deploy(&db, "a", "1").await;
+    gateway.runs(&["a=1"]).await;
+    until("the listener", SOON, async || (listeners(&url).await == 1).then_some(())).await;
+    end_other_sessions(&url).await;
+    let after = deploy(&db, "a", "2").await;
+    gateway.runs(&["a=2"]).await;
+    reaches(&db, after, DeploymentState::Converged).await;
+    until("the listener again", SOON, async || (listeners(&url).await == 1).then_some(())).await;
+    gateway.stop().await;
+    management.stop().await;
 }

@@ -202,7 +202,7 @@ impl Environment {
             BatchKind::Delta if !self.complete || !same_epoch => return Verdict::Resync("epoch"),
             BatchKind::Delta if batch.previous_revision != self.revision => return Verdict::Resync("chain"),
             BatchKind::Delta | BatchKind::Reconcile if same_epoch && batch.revision < self.revision => {
-                return Verdict::Stale(batch.changes.iter().map(stale).collect());
+                return Verdict::Stale(batch.changes.iter().map(|change| *stale(change)).collect());
             }
             BatchKind::Delta | BatchKind::Reconcile => {}
         }
@@ -215,7 +215,7 @@ impl Environment {
         for change in &batch.changes {
             match self.check_change(change, same_epoch, guarded) {
                 Ok(change) => checked.changes.push(change),
-                Err(outcome) => checked.settled.push(outcome),
+                Err(outcome) => checked.settled.push(*outcome),
             }
         }
         Verdict::Apply(checked)
@@ -232,7 +232,7 @@ impl Environment {
         change: &Change,
         same_epoch: bool,
         guarded: bool,
-    ) -> Result<ApplyChange, ApplyOutcome> {
+    ) -> Result<ApplyChange, Box<ApplyOutcome>> {
         let key = (change.kind.clone(), change.id.clone());
         let held = self.resources.get(&key);
         if same_epoch && held.is_some_and(|held| held.revision > change.resource_revision) {
@@ -319,7 +319,7 @@ const MASS_DELETE_GUARD: &str = "MASS_DELETE_GUARD";
 /// Code of changes from a newer protocol.
 const UNKNOWN_OPERATION: &str = "UNKNOWN_OPERATION";
 
-fn upsert(change: &Change, held: Option<&Resource>) -> Result<ApplyOp, ApplyOutcome> {
+fn upsert(change: &Change, held: Option<&Resource>) -> Result<ApplyOp, Box<ApplyOutcome>> {
     let Ok(digest) = Digest::try_from(&change.digest[..]) else {
         return Err(refused(
             change,
@@ -345,18 +345,18 @@ fn upsert(change: &Change, held: Option<&Resource>) -> Result<ApplyOp, ApplyOutc
     Ok(ApplyOp::Upsert { digest, body: change.body.clone(), revision: change.resource_revision })
 }
 
-fn stale(change: &Change) -> ApplyOutcome {
+fn stale(change: &Change) -> Box<ApplyOutcome> {
     refused(change, STALE, "the gateway already has something newer")
 }
 
-fn refused(change: &Change, code: &str, message: &str) -> ApplyOutcome {
+fn refused(change: &Change, code: &str, message: &str) -> Box<ApplyOutcome> {
     let problem = Problem { code: code.to_owned(), path: String::new(), message: message.to_owned() };
     outcome(change, Level::Rejected, Some(problem))
 }
 
-fn outcome(change: &Change, level: Level, problem: Option<Problem>) -> ApplyOutcome {
+fn outcome(change: &Change, level: Level, problem: Option<Problem>) -> Box<ApplyOutcome> {
     let digest = Digest::try_from(&change.digest[..]).ok();
-    ApplyOutcome { kind: change.kind.clone(), id: change.id.clone(), digest, level, problem }
+    Box::new(ApplyOutcome { kind: change.kind.clone(), id: change.id.clone(), digest, level, problem })
 }
 
 #[cfg(test)]

@@ -293,12 +293,10 @@ impl<'a, A: Applier> Session<'a, A> {
         let Checked { changes, settled } = checked;
         let outcomes = self.apply_in_touch(nonce, &batch, changes).await?;
         let environment = self.holdings.environment(&batch.environment);
+        log(&batch, &settled, &outcomes);
         let outcomes: Vec<ApplyOutcome> = settled.into_iter().chain(outcomes).collect();
         environment.note(&batch, &outcomes);
         let finished = environment.finish(&batch);
-        for outcome in &outcomes {
-            log(outcome);
-        }
         self.report(nonce, &batch, outcomes).await?;
         self.note_progress();
         match finished {
@@ -409,19 +407,29 @@ fn wire_level(level: Level) -> v1::Level {
     }
 }
 
-fn log(outcome: &ApplyOutcome) {
-    match &outcome.problem {
-        None => info!(kind = outcome.kind, id = outcome.id, level = ?outcome.level, "applied"),
-        Some(problem) => warn!(
-            kind = outcome.kind,
-            id = outcome.id,
-            level = ?outcome.level,
-            code = problem.code,
-            path = problem.path,
-            "{}",
-            problem.message
-        ),
+/// One line per batch; whoever refuses a resource says why, so only refusals made here are told one by one.
+fn log(batch: &Batch, settled: &[ApplyOutcome], outcomes: &[ApplyOutcome]) {
+    for outcome in settled {
+        if let (Level::Rejected, Some(problem)) = (outcome.level, &outcome.problem) {
+            warn!(
+                kind = outcome.kind,
+                id = outcome.id,
+                code = problem.code,
+                "a change was not taken in: {}",
+                problem.message
+            );
+        }
     }
+    let count = |level| outcomes.iter().filter(|outcome| outcome.level == level).count();
+    info!(
+        environment = batch.environment,
+        revision = batch.revision,
+        active = count(Level::Active),
+        degraded = count(Level::Degraded),
+        removed = count(Level::Removed),
+        rejected = count(Level::Rejected) + settled.iter().filter(|o| o.level == Level::Rejected).count(),
+        "applied"
+    );
 }
 
 fn heartbeat_period() -> Duration {

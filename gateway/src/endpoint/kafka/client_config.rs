@@ -29,7 +29,8 @@ const PRODUCE_IN_FLIGHT_MAX: u64 = 3;
 const TOPIC_PROPAGATION_MS: u64 = 3_000;
 /// Delivery ends this much before the caller's deadline, so that the caller hears the reason, milliseconds.
 const DELIVERY_MARGIN_MS: u64 = 500;
-/// A gateway that died leaves its groups after this time, milliseconds (brokers allow no less by default).
+/// A gateway that died leaves its groups after this time, milliseconds. Brokers allow no less by default, and more
+/// would make a group wait longer for its former members after an outage of the broker.
 const SESSION_TIMEOUT_MS: u64 = 6_000;
 /// Other members hear of a joining one within this time, milliseconds.
 const HEARTBEAT_MS: u64 = 1_000;
@@ -179,12 +180,11 @@ pub(super) fn probe(connection: &Connection) -> ClientConfig {
 
 /// A configuration that the library refused. Its text may quote secrets, so callers only hear the category.
 pub(super) fn refused(error: &KafkaError) -> Failure {
-    let setting = match error {
-        KafkaError::ClientConfig(_, _, name, _) => format!(": setting {name} is not accepted"),
-        other => {
-            tracing::debug!(error = %other, "kafka client could not be created");
-            String::new()
-        }
+    let setting = if let KafkaError::ClientConfig(_, _, name, _) = error {
+        format!(": setting {name} is not accepted")
+    } else {
+        tracing::debug!(%error, "kafka client could not be created");
+        String::new()
     };
     Failure::new(
         StatusCode::INTERNAL_SERVER_ERROR,

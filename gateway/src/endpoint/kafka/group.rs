@@ -7,7 +7,7 @@ use super::client_config::Connection;
 use super::consumer::Partition;
 use super::cursor::Cursor;
 use super::record::Record;
-use super::window::{Receipt, Window};
+use super::window::{Receipt, Uncommitted, Window};
 use crate::failure::Failure;
 use crate::message::Outcome;
 use definition::api::Qos;
@@ -190,10 +190,10 @@ impl Group {
         }
     }
 
-    /// At-most-once: the commit for `records` has an answer.
-    pub(super) fn end_commit(&self, records: Vec<Arc<Record>>, confirmed: bool) {
-        let count = records.len();
-        self.state().window.end_commit(records, confirmed);
+    /// At-most-once: a commit has an answer.
+    pub(super) fn end_commit(&self, commit: Uncommitted, confirmed: bool) {
+        let count = commit.count();
+        self.state().window.end_commit(commit, confirmed);
         if confirmed {
             (0..count).for_each(|_| self.news.notify_one());
         }

@@ -113,7 +113,7 @@ fn serve(member: &Member, group: &Group) -> Result<(), Failure> {
             Step::Commit(count) => {
                 if !commit(member, group, count) {
                     // A rebalance may be the reason, and it is served by polling.
-                    receive(member, group, &mut names, Duration::ZERO, 1)?;
+                    receive(member, group, &mut names, POLL, 1)?;
                 }
             }
             Step::Hold => {
@@ -178,15 +178,17 @@ fn store(member: &Member, group: &Group) {
     }
 }
 
-/// At-most-once: commits the next records and hands them over when the broker has confirmed it.
+/// At-most-once: commits the next records and hands them over when the broker has confirmed it. Without a coordinator
+/// the library gives up after the session timeout.
 fn commit(member: &Member, group: &Group, count: usize) -> bool {
-    let (records, positions) = group.window(|window| window.begin_commit(count));
+    let commit = group.window(|window| window.begin_commit(count));
+    let positions = commit.positions();
     let list = consumer::list(positions.iter().map(|(partition, next)| (partition, Offset::Offset(*next))));
     let outcome = list.and_then(|list| member.commit(&list, CommitMode::Sync));
     if let Err(error) = &outcome {
         tracing::debug!(%error, "a commit before delivery failed; nothing is delivered");
     }
-    group.end_commit(records, outcome.is_ok());
+    group.end_commit(commit, outcome.is_ok());
     outcome.is_ok()
 }
 

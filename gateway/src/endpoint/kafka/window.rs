@@ -12,10 +12,34 @@ use definition::api::Qos;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Records held for one client identifier.
-const RECORDS_MAX: usize = 256;
-/// Bytes held for one client identifier (one record may exceed it alone).
-const BYTES_MAX: usize = 1024 * 1024;
+/// Records and bytes read ahead for one client identifier (one record may exceed the bytes alone).
+const AHEAD_MAX: Load = Load { records: 256, bytes: 1024 * 1024 };
+/// Records and bytes that were handed over and are not settled. An entrypoint that settles at the end of its answer
+/// gets no more than this into one answer.
+const OPEN_MAX: Load = Load { records: 10_000, bytes: 16 * 1024 * 1024 };
+
+/// What is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Load {
+    records: usize,
+    bytes: usize,
+}
+
+impl Load {
+    fn add(&mut self, record: &Record) {
+        self.records += 1;
+        self.bytes += record.size();
+    }
+
+    fn remove(&mut self, record: &Record) {
+        self.records = self.records.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(record.size());
+    }
+
+    fn reaches(&self, most: &Load) -> bool {
+        self.records >= most.records || self.bytes >= most.bytes
+    }
+}
 
 /// A record that came back; nobody has it.
 const NOBODY: u64 = u64::MAX;
@@ -26,6 +50,25 @@ pub(super) struct Receipt {
     partition: Partition,
     offset: i64,
     generation: u64,
+}
+
+/// Records on their way through a commit.
+pub(super) struct Uncommitted {
+    records: Vec<Arc<Record>>,
+    generation: u64,
+}
+
+impl Uncommitted {
+    /// The positions to commit.
+    pub(super) fn positions(&self) -> BTreeMap<Partition, i64> {
+        let position =
+            |record: &Arc<Record>| ((Arc::clone(&record.topic), record.partition), record.offset + 1);
+        self.records.iter().map(position).collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.records.len()
+    }
 }
 
 struct Held {
@@ -53,8 +96,9 @@ pub(super) struct Window {
     waiting: VecDeque<Arc<Record>>,
     /// At-most-once: committed, to be handed over.
     committed: VecDeque<Arc<Record>>,
-    records: usize,
-    bytes: usize,
+    /// Of `waiting` and `committed`.
+    ahead: Load,
+    open: Load,
 }
 
 impl Window {
@@ -65,8 +109,8 @@ impl Window {
             generation: 0,
             waiting: VecDeque::new(),
             committed: VecDeque::new(),
-            records: 0,
-            bytes: 0,
+            ahead: Load::default(),
+            open: Load::default(),
         }
     }
 
@@ -85,8 +129,9 @@ impl Window {
         self.generation += 1;
         self.assigned.clear();
         self.waiting.clear();
-        self.records = self.committed.len();
-        self.bytes = self.committed.iter().map(|record| record.size()).sum();
+        self.ahead = Load::default();
+        self.open = Load::default();
+        self.committed.iter().for_each(|record| self.ahead.add(record));
     }
 
     /// Whether partitions are assigned.
@@ -101,7 +146,7 @@ impl Window {
 
     /// Whether no further record may be read.
     pub(super) fn is_full(&self) -> bool {
-        self.records >= RECORDS_MAX || (self.bytes >= BYTES_MAX && self.records > 0)
+        self.ahead.reaches(&AHEAD_MAX) || self.open.reaches(&OPEN_MAX)
     }
 
     /// Records that can be handed over at once.
@@ -117,8 +162,7 @@ impl Window {
     /// A record came from the broker.
     pub(super) fn push(&mut self, record: Record) {
         if self.assigned.contains_key(&(Arc::clone(&record.topic), record.partition)) {
-            self.records += 1;
-            self.bytes += record.size();
+            self.ahead.add(&record);
             self.waiting.push_back(Arc::new(record));
         }
     }
@@ -127,16 +171,16 @@ impl Window {
     pub(super) fn take(&mut self, reader: u64) -> Option<(Arc<Record>, Option<Receipt>)> {
         if self.level == Qos::AtMostOnce {
             let record = self.committed.pop_front()?;
-            self.release(&record);
+            self.ahead.remove(&record);
             return Some((record, None));
         }
         let record = self.waiting.pop_front()?;
+        self.ahead.remove(&record);
         let partition = (Arc::clone(&record.topic), record.partition);
         let Some(assigned) = self.assigned.get_mut(&partition) else { return Some((record, None)) };
         assigned.next = assigned.next.max(Some(record.offset + 1));
         if self.level == Qos::Auto {
             assigned.store = Some(record.offset + 1);
-            self.release(&record);
             return Some((record, None));
         }
         let receipt = Receipt { partition, offset: record.offset, generation: assigned.generation };
@@ -145,39 +189,37 @@ impl Window {
             Err(place) => {
                 let held = Held { record: Arc::clone(&record), reader, delivered: false };
                 assigned.open.insert(place, held);
+                self.open.add(&record);
             }
         }
         Some((record, Some(receipt)))
     }
 
-    fn release(&mut self, record: &Record) {
-        self.records = self.records.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(record.size());
-    }
-
-    /// At-most-once: takes up to `count` records whose positions are to be committed, with these positions.
-    pub(super) fn begin_commit(&mut self, count: usize) -> (Vec<Arc<Record>>, BTreeMap<Partition, i64>) {
+    /// At-most-once: takes up to `count` records out, whose positions are to be committed before they are handed over.
+    pub(super) fn begin_commit(&mut self, count: usize) -> Uncommitted {
         let count = count.min(self.waiting.len());
         let records: Vec<Arc<Record>> = self.waiting.drain(..count).collect();
-        let positions = records
-            .iter()
-            .map(|record| ((Arc::clone(&record.topic), record.partition), record.offset + 1))
-            .collect();
-        (records, positions)
+        records.iter().for_each(|record| self.ahead.remove(record));
+        Uncommitted { records, generation: self.generation }
     }
 
-    /// At-most-once: the broker has confirmed the commit (the records may go), or not (they stay).
-    pub(super) fn end_commit(&mut self, records: Vec<Arc<Record>>, confirmed: bool) {
+    /// At-most-once: the broker has confirmed the commit (the records may go), or not (they stay; when their partitions
+    /// went away meanwhile they are forgotten, and come again where the partition goes).
+    pub(super) fn end_commit(&mut self, commit: Uncommitted, confirmed: bool) {
         if confirmed {
-            for record in records {
+            for record in commit.records {
                 let partition = (Arc::clone(&record.topic), record.partition);
                 if let Some(assigned) = self.assigned.get_mut(&partition) {
-                    assigned.next = Some(record.offset + 1);
+                    assigned.next = assigned.next.max(Some(record.offset + 1));
                 }
+                self.ahead.add(&record);
                 self.committed.push_back(record);
             }
-        } else {
-            records.into_iter().rev().for_each(|record| self.waiting.push_front(record));
+        } else if commit.generation == self.generation {
+            for record in commit.records.into_iter().rev() {
+                self.ahead.add(&record);
+                self.waiting.push_front(record);
+            }
         }
     }
 
@@ -203,7 +245,7 @@ impl Window {
         if let Some(last) = done.last() {
             assigned.store = Some(last.record.offset + 1);
         }
-        done.iter().for_each(|held| self.release(&held.record));
+        done.iter().for_each(|held| self.open.remove(&held.record));
     }
 
     /// Puts a record before the later ones of its partition.
@@ -212,6 +254,7 @@ impl Window {
             other.topic == record.topic && other.partition == record.partition && other.offset > record.offset
         };
         let place = self.waiting.iter().position(later).unwrap_or(0);
+        self.ahead.add(&record);
         self.waiting.insert(place, record);
     }
 
@@ -236,17 +279,14 @@ impl Window {
         assigned.generation = self.generation;
         assigned.next = Some(offset);
         assigned.store = None;
-        let mut gone: Vec<Arc<Record>> = assigned.open.drain(..).map(|held| held.record).collect();
-        let of_partition =
-            |record: &Arc<Record>| record.topic == partition.0 && record.partition == partition.1;
-        for record in std::mem::take(&mut self.waiting) {
-            if !of_partition(&record) {
-                self.waiting.push_back(record);
-            } else if !gone.iter().any(|other| other.offset == record.offset) {
-                gone.push(record);
-            }
+        for held in assigned.open.drain(..) {
+            self.open.remove(&held.record);
         }
-        gone.iter().for_each(|record| self.release(record));
+        let (gone, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|record| record.topic == partition.0 && record.partition == partition.1);
+        gone.iter().for_each(|record| self.ahead.remove(record));
+        self.waiting = kept;
     }
 
     /// Adds the positions of all assigned partitions to `cursor`, as `reader` may go on from them: what another reader
@@ -307,7 +347,7 @@ mod tests {
         assert!(window.stores().is_empty());
         window.settle(&receipts[0], Outcome::Delivered);
         assert_eq!(window.stores(), [(partition(0), 3)]);
-        assert_eq!((window.records, window.bytes), (0, 0));
+        assert_eq!((window.ahead, window.open), (Load::default(), Load::default()));
     }
 
     #[test]
@@ -346,23 +386,32 @@ mod tests {
         window.assign(&[(partition(0), Some(0))]);
         window.settle(&receipt, Outcome::Delivered);
         assert!(window.stores().is_empty(), "a receipt of the former assignment means nothing");
-        assert_eq!((window.records, window.bytes), (0, 0));
+        assert_eq!((window.ahead, window.open), (Load::default(), Load::default()));
     }
 
     #[test]
     fn at_most_once_hands_over_after_the_commit_only() {
         let mut window = window(Qos::AtMostOnce, 1, 3);
         assert!(window.take(1).is_none());
-        let (records, positions) = window.begin_commit(2);
-        assert_eq!(positions.into_iter().collect::<Vec<_>>(), [(partition(0), 2)]);
-        window.end_commit(records, false);
+        let commit = window.begin_commit(2);
+        assert_eq!(commit.positions().into_iter().collect::<Vec<_>>(), [(partition(0), 2)]);
+        window.end_commit(commit, false);
         assert!(window.take(1).is_none());
-        let (records, _) = window.begin_commit(2);
-        window.end_commit(records, true);
+        let commit = window.begin_commit(2);
+        window.end_commit(commit, true);
         window.revoke();
         assert_eq!(offset(window.take(1)), Some(0), "committed records are not lost with the partition");
         assert_eq!(offset(window.take(1)), Some(1));
         assert!(window.take(1).is_none());
+    }
+
+    #[test]
+    fn records_whose_commit_failed_do_not_outlive_their_partition() {
+        let mut window = window(Qos::AtMostOnce, 1, 3);
+        let commit = window.begin_commit(2);
+        window.assign(&[(partition(0), Some(0))]);
+        window.end_commit(commit, false);
+        assert_eq!((window.has_uncommitted(), window.ahead), (false, Load::default()));
     }
 
     #[test]
@@ -372,16 +421,30 @@ mod tests {
         window.reposition(&partition(0), 1);
         window.settle(&receipt, Outcome::Delivered);
         assert!(window.stores().is_empty());
-        assert_eq!((window.records, cursor(&window, 1).as_str()), (3, "t@0#0,1#-1"));
+        assert_eq!((window.ahead.records, window.open.records), (3, 0));
+        assert_eq!(cursor(&window, 1), "t@0#0,1#-1");
     }
 
     #[test]
-    fn the_window_is_bounded_in_records_and_bytes() {
-        let mut window = window(Qos::AtLeastOnce, 1, RECORDS_MAX as i64);
+    fn the_window_is_bounded_ahead_of_and_behind_the_client() {
+        let mut window = window(Qos::AtLeastOnce, 1, 256);
         assert!(window.is_full());
-        let receipt = window.take(1).and_then(|taken| taken.1).expect("a receipt");
+        let mut receipts: VecDeque<Receipt> = VecDeque::new();
+        let mut offset = 256;
+        while window.open.records < OPEN_MAX.records {
+            receipts.extend(window.take(1).and_then(|taken| taken.1));
+            window.push(Record::test("t", 0, offset));
+            offset += 1;
+        }
+        (0..256).for_each(|_| {
+            assert!(window.waiting.pop_front().is_some_and(|record| {
+                window.ahead.remove(&record);
+                true
+            }))
+        });
         assert!(window.is_full(), "handed over is still held");
-        window.settle(&receipt, Outcome::Delivered);
+        let first = receipts.pop_front().expect("a receipt");
+        window.settle(&first, Outcome::Delivered);
         assert!(!window.is_full());
     }
 }

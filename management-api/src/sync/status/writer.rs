@@ -13,8 +13,10 @@ use tracing::{info, warn};
 
 /// How often the signs of life of all nodes are written.
 const SEEN_PERIOD: Duration = Duration::from_secs(5);
-/// Pause after each write, in which news gather.
-const FLUSH_PAUSE: Duration = Duration::from_millis(100);
+/// Wait before each write, so that the gateways that answer together are written together.
+const GATHER: Duration = Duration::from_millis(10);
+/// Pause after each write: what a busy time costs the store is bounded.
+const FLUSH_PAUSE: Duration = Duration::from_millis(40);
 /// A write that takes longer has failed.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long nodes are remembered after they were last seen.
@@ -37,6 +39,7 @@ pub(crate) async fn run(db: Db, book: Arc<Book>, shutdown: CancellationToken) {
             () = book.urgent.notified() => false,
             _ = tick.tick() => true,
         };
+        tokio::time::sleep(GATHER).await;
         flush(&db, &book, everyone, &mut writable).await;
         if everyone && purged.is_none_or(|at| at.elapsed() > PURGE_PERIOD) {
             purged = Some(Instant::now());

@@ -58,7 +58,7 @@ async fn open(
 
 /// How the server answers a connection with another token.
 pub(super) async fn status_with_token(plane: &Plane, token: Option<&str>) -> Status {
-    open(plane, token, hello("n")).await.err().expect("the server must not accept this token")
+    open(plane, token, hello("n")).await.expect_err("the server must not accept this token")
 }
 
 /// The refusal of a greeting.

@@ -207,3 +207,17 @@ async fn an_environment_that_appears_later_is_offered() {
     probe.send_inventory().await;
     assert_eq!(changes(&probe.take_batch().await), ["upsert a"]);
 }
+
+#[tokio::test]
+async fn a_gateway_that_does_not_get_on_with_a_batch_is_cut() {
+    let plane = Plane::start().await;
+    plane.deploy("a", "{}").await;
+    let mut stuck = Probe::connect(&plane, hello("stuck")).await;
+    stuck.send_inventory().await;
+    stuck.receive().await;
+    let ended = tokio::time::timeout(super::PATIENCE, stuck.ended()).await.unwrap();
+    assert_eq!(ended, Code::DeadlineExceeded);
+    // Its batch was not taken for applied.
+    let nodes = crate::sync::status::instances(&plane.db, &super::scope()).await.unwrap();
+    assert_eq!((nodes[0].active_revision, nodes[0].head), (0, 1));
+}
