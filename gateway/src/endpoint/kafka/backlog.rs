@@ -59,7 +59,7 @@ impl super::Source for FromBeginning {
                         self.begin(from)?;
                     }
                 },
-                Phase::Live => return Ok(self.live.next().await?),
+                Phase::Live => return self.live.next().await,
             }
         }
     }

@@ -180,12 +180,11 @@ pub(super) fn probe(connection: &Connection) -> ClientConfig {
 
 /// A configuration that the library refused. Its text may quote secrets, so callers only hear the category.
 pub(super) fn refused(error: &KafkaError) -> Failure {
-    let setting = match error {
-        KafkaError::ClientConfig(_, _, name, _) => format!(": setting {name} is not accepted"),
-        other => {
-            tracing::debug!(error = %other, "kafka client could not be created");
-            String::new()
-        }
+    let setting = if let KafkaError::ClientConfig(_, _, name, _) = error {
+        format!(": setting {name} is not accepted")
+    } else {
+        tracing::debug!(%error, "kafka client could not be created");
+        String::new()
     };
     Failure::new(
         StatusCode::INTERNAL_SERVER_ERROR,
