@@ -52,6 +52,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Vec<Row>> {
     let mut definition = definitions::post_to_mock("Bench deploy", &path(0));
     let (id, _) = stack.publish(&gateways, &definition, &http_client::post(&path(0), "{}")).await?;
     definition["id"] = id.clone().into();
+    definition["visibility"] = "PRIVATE".into();
 
     let addresses: Vec<SocketAddr> = gateways.iter().map(|gateway| gateway.http).collect();
     let (sent, failed) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u64)));

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How every HTTP/2 connection begins.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -32,7 +32,7 @@ const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub(crate) async fn serve_connection(tcp: TcpStream, peer: Peer, front: Arc<Front>, drain: Arc<Stop>) {
     let peer = Arc::new(peer);
     let first = tokio::select! {
-        first = Box::pin(first_bytes(tcp, front.head_patience)) => first,
+        first = Box::pin(first_bytes(tcp, &front)) => first,
         _ = drain.wait() => None,
     };
     let Some((protocol, mut io)) = first else { return };
@@ -56,24 +56,23 @@ pub(crate) async fn serve_connection(tcp: TcpStream, peer: Peer, front: Arc<Fron
     }
 }
 
-/// Reads until the protocol is certain.
-async fn first_bytes(mut tcp: TcpStream, patience: Duration) -> Option<(Version, Io)> {
+/// Reads until the protocol is certain. A client that connects ahead of its first request is idle, not slow.
+async fn first_bytes(mut tcp: TcpStream, front: &Front) -> Option<(Version, Io)> {
     let mut first = Vec::with_capacity(FIRST_READ_BYTES);
-    let read = async {
-        loop {
-            if tcp.read_buf(&mut first).await.ok()? == 0 {
-                return None;
-            }
-            let known = first.len().min(HTTP2_PREFACE.len());
-            if first[..known] != HTTP2_PREFACE[..known] {
-                return Some(Version::HTTP_11);
-            }
-            if known == HTTP2_PREFACE.len() {
-                return Some(Version::HTTP_2);
-            }
+    let mut deadline = Instant::now() + front.idle_patience;
+    let protocol = loop {
+        if timeout_at(deadline, tcp.read_buf(&mut first)).await.ok()?.ok()? == 0 {
+            return None;
+        }
+        deadline = deadline.min(Instant::now() + front.head_patience);
+        let known = first.len().min(HTTP2_PREFACE.len());
+        if first[..known] != HTTP2_PREFACE[..known] {
+            break Version::HTTP_11;
+        }
+        if known == HTTP2_PREFACE.len() {
+            break Version::HTTP_2;
         }
     };
-    let protocol = timeout(patience, read).await.ok()??;
     Some((protocol, Io::new(first.into(), tcp)))
 }
 
@@ -150,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_that_does_not_come_to_an_end_ends_the_connection() {
-        for begun in ["", "GET /x HTTP/1.1\r\nhost: h\r\nx-slow", "PRI * HTTP"] {
+        for begun in ["GET /x HTTP/1.1\r\nhost: h\r\nx-slow", "PRI * HTTP"] {
             let mut client = connected(SHORT, LONG).await;
             client.write_all(begun.as_bytes()).await.unwrap();
             assert_eq!(rest(&mut client).await, "", "{begun:?}");
@@ -166,6 +165,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_idle_connection_has_more_time_than_a_head() {
+        let mut silent = connected(LONG, SHORT).await;
+        assert_eq!(rest(&mut silent).await, "");
         let mut client = connected(SHORT, SHORT * 4).await;
         let begun = tokio::time::Instant::now();
         client.write_all(b"GET /x HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
