@@ -1,7 +1,7 @@
 //! The first five minutes: what `tidegate dev` prints works as printed, and the README's tour works as written.
 
 use crate::harness::client::{Answer, Client, http};
-use crate::harness::ports::free_port;
+use crate::harness::ports::{free_port, free_port_with};
 use crate::harness::process::Process;
 use crate::harness::services::folder;
 use crate::harness::stack::tidegate;
@@ -13,6 +13,9 @@ use std::path::Path;
 /// The documented bootstrap server means the demo Kafka here.
 const README: &str = include_str!("../../README.md");
 
+/// `dev` puts the node port of a plane this much above its own.
+const NODE_PORT_OFFSET: u16 = 10_000;
+
 struct Dev {
     process: Process,
     client: Client,
@@ -21,7 +24,8 @@ struct Dev {
 
 impl Dev {
     async fn start(folder: &Path) -> Dev {
-        let (rest, sync, gateway) = (free_port(), free_port(), free_port());
+        let (rest, gateway) = (free_port_with(NODE_PORT_OFFSET), free_port_with(NODE_PORT_OFFSET));
+        let sync = free_port();
         let mut process = tidegate("dev", folder);
         process.env("TIDEGATE_REST_LISTEN", format!("127.0.0.1:{rest}"));
         process.env("TIDEGATE_SYNC_LISTEN", format!("127.0.0.1:{sync}"));

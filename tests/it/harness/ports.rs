@@ -14,11 +14,23 @@ static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
 
 /// A port that nothing listens on and that no other test of this process was given.
 pub(crate) fn free_port() -> u16 {
+    draw(COUNT, &[0])
+}
+
+/// A free port whose like `above` it is free too.
+pub(crate) fn free_port_with(above: u16) -> u16 {
+    draw(COUNT - u64::from(above), &[0, above])
+}
+
+fn draw(count: u64, offsets: &[u16]) -> u16 {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let drawn = RandomState::new().build_hasher().finish() % COUNT;
+        let drawn = RandomState::new().build_hasher().finish() % count;
         let port = FIRST + u16::try_from(drawn).expect("below 12,000");
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+        let wanted = offsets.iter().map(|offset| port + offset);
+        if wanted.clone().all(|port| !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok())
+        {
+            given.extend(wanted);
             return port;
         }
     }
