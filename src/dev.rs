@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 const DATA_FOLDER: &str = ".tidegate";
 /// Characters of the generated sync token.
 const SYNC_TOKEN_CHARS: usize = 43;
-const MANAGEMENT_NODE_PORT: u16 = 18083;
-const GATEWAY_NODE_PORT: u16 = 18082;
+/// A plane's node port is this much above its own: 18083 and 18082 unless the ports are chosen.
+const NODE_PORT_OFFSET: u16 = 10_000;
 
 /// Runs until `shutdown`.
 pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -38,12 +38,12 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         sync_token: token.clone(),
         rest_listen: rest,
         sync_listen: sync,
-        node_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, MANAGEMENT_NODE_PORT)),
+        node_listen: node_address(rest),
     };
     let management = management_api::start(management, metrics.clone(), shutdown.clone()).await?;
     let gateway = GatewayConfig {
         listen: data,
-        node_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, GATEWAY_NODE_PORT)),
+        node_listen: node_address(data),
         management: vec![format!("http://{}", management.sync)],
         token,
         tags: Vec::new(),
@@ -60,6 +60,12 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     shutdown.cancel();
     gateway.stopped().await;
     ended
+}
+
+/// Port 0, any free one, stays 0, and so does a port that has nothing so far above it.
+fn node_address(plane: SocketAddr) -> SocketAddr {
+    let port = if plane.port() == 0 { 0 } else { plane.port().checked_add(NODE_PORT_OFFSET).unwrap_or(0) };
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 fn print_welcome(rest: SocketAddr, gateway: SocketAddr) -> std::io::Result<()> {

@@ -1,6 +1,7 @@
 //! Integration tests: the built binary in processes of its own, against real PostgreSQL and Kafka.
 
 mod definition_errors;
+mod dev;
 mod entrypoints;
 mod faults;
 mod harness;

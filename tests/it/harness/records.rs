@@ -5,7 +5,25 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// A producer is kept per broker: a new one learns the cluster anew, which takes a second.
+fn producer(bootstrap: &str) -> FutureProducer {
+    static PRODUCERS: LazyLock<Mutex<HashMap<String, FutureProducer>>> = LazyLock::new(Mutex::default);
+    let mut producers = PRODUCERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = producers.entry(bootstrap.to_owned()).or_insert_with(|| {
+        ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "60000")
+            .set("linger.ms", "1")
+            .create()
+            .expect("a producer needs no connection")
+    });
+    made.clone()
+}
 
 /// Produces every payload and answers when the broker acknowledged all of them. Records have no key.
 pub(crate) async fn produce<P: AsRef<str>>(
@@ -13,13 +31,7 @@ pub(crate) async fn produce<P: AsRef<str>>(
     topic: &str,
     payloads: impl IntoIterator<Item = P>,
 ) {
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("enable.idempotence", "true")
-        .set("message.timeout.ms", "60000")
-        .set("linger.ms", "1")
-        .create()
-        .expect("a producer needs no connection");
+    let producer = producer(bootstrap);
     let deliveries: Vec<_> = payloads
         .into_iter()
         .map(|payload| {

@@ -161,7 +161,8 @@ pub(crate) async fn ready(node: u16) -> bool {
     answer.is_ok_and(|answer| answer.status() == 200)
 }
 
-fn tidegate(command: &str, folder: &Path) -> Process {
+/// A process of the built binary; nothing runs yet.
+pub(crate) fn tidegate(command: &str, folder: &Path) -> Process {
     Process::new(command, env!("CARGO_BIN_EXE_tidegate"), folder).arguments([command])
 }
 

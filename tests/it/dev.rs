@@ -1,0 +1,111 @@
+//! The first five minutes: what `tidegate dev` prints works as printed, and the README's tour works as written.
+
+use crate::harness::client::{Answer, Client, http};
+use crate::harness::ports::free_port;
+use crate::harness::process::Process;
+use crate::harness::services::folder;
+use crate::harness::stack::tidegate;
+use crate::harness::streams::Sse;
+use crate::harness::wait::{SOON, until};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The documented bootstrap server means the demo Kafka here.
+const README: &str = include_str!("../../README.md");
+
+struct Dev {
+    process: Process,
+    client: Client,
+    gateway: String,
+}
+
+impl Dev {
+    async fn start(folder: &Path) -> Dev {
+        let (rest, sync, gateway) = (free_port(), free_port(), free_port());
+        let mut process = tidegate("dev", folder);
+        process.env("TIDEGATE_REST_LISTEN", format!("127.0.0.1:{rest}"));
+        process.env("TIDEGATE_SYNC_LISTEN", format!("127.0.0.1:{sync}"));
+        process.env("TIDEGATE_GATEWAY_LISTEN", format!("127.0.0.1:{gateway}"));
+        process.start();
+        let mut dev =
+            Dev { process, client: Client::new(rest), gateway: format!("http://127.0.0.1:{gateway}") };
+        let log = dev.process.log();
+        // The log holds earlier starts too, on other ports.
+        let line = format!("curl -N -H 'Accept: text/event-stream' {}/hello", dev.gateway);
+        let printed = async || std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&line));
+        dev.process.ready("it says that it is running", printed).await;
+        dev
+    }
+
+    /// The line printed last that begins like this.
+    fn printed(&self, beginning: &str) -> String {
+        let output = self.process.output();
+        let line = output.lines().rev().map(str::trim).find(|line| line.starts_with(beginning));
+        line.unwrap_or_else(|| panic!("no line begins with {beginning:?}:\n{output}")).to_owned()
+    }
+
+    async fn served(&self, path: &str) {
+        let url = format!("{}{path}", self.gateway);
+        until(&format!("the gateway to serve {path}"), SOON, async || {
+            let text = http().delete(&url).send().await.ok()?.text().await.ok()?;
+            (!text.contains("No context-path")).then_some(())
+        })
+        .await;
+    }
+}
+
+fn url(line: &str) -> &str {
+    line.split(' ').find(|word| word.starts_with("http://")).expect("the line names a URL")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_printed_lines_work_as_printed_and_again_after_a_restart() {
+    let folder = folder("dev");
+    for round in 0..2 {
+        let mut dev = Dev::start(&folder).await;
+        dev.served("/hello").await;
+        let (listen, send) = (dev.printed("curl -N"), dev.printed("curl -i -X POST"));
+        let mut sse = Sse::open(url(&listen), &[]).await;
+        let body = send.split('\'').nth(1).expect("the line holds a body");
+        // "From now on" begins when the fetch has found the topic's end, hence the repetition.
+        let message = until("an event", SOON, async || {
+            let sent = http().post(url(&send)).body(body.to_owned()).send().await.expect("an answer");
+            Answer::read(sent).await.expect(202, "the printed POST");
+            sse.quiet_for(std::time::Duration::from_millis(500)).await
+        });
+        assert_eq!(message.await.data, body);
+        let list =
+            http().get(url(&dev.printed("curl -s -u"))).basic_auth("admin", Some("admin")).send().await;
+        let list = Answer::read(list.expect("an answer")).await.expect(200, "the printed list").json();
+        assert_eq!(list["data"].as_array().map(Vec::len), Some(1), "round {round}: {list}");
+        dev.process.stop().await;
+    }
+}
+
+/// The document of the README's first call that creates an API.
+fn documented() -> Value {
+    let (_, call) = README.split_once("curl -s -u admin:admin $P -d '").expect("the README creates an API");
+    let (document, _) = call.split_once('\'').expect("the document ends");
+    serde_json::from_str(document).expect("the README's document is JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tour_of_the_readme_works() {
+    let mut dev = Dev::start(&folder("dev")).await;
+    let api = dev.client.create_api(&documented()).await;
+    dev.client.create_keyless_plan(&api).await;
+    dev.client.start(&api).await;
+    dev.served("/data/orders").await;
+    let url = format!("{}/data/orders", dev.gateway);
+    let sent = http().post(&url).body("{\"order\":1}").send().await.expect("an answer");
+    Answer::read(sent).await.expect(202, "POST");
+    let request =
+        http().get(&url).header("Accept", "application/json").header("X-Gravitee-Client-Identifier", "shop");
+    let page = Answer::read(request.send().await.expect("an answer")).await.expect(200, "GET").json();
+    assert_eq!(page, json!({ "items": [{ "content": "{\"order\":1}" }] }));
+    let deployments =
+        dev.client.get(&format!("/v4/apis/{api}/deployments")).await.expect(200, "deployments").json();
+    assert_eq!(deployments["data"].as_array().map(Vec::len), Some(1), "{deployments}");
+    dev.client.get("/instances").await.expect(200, "instances");
+    dev.process.stop().await;
+}
