@@ -15,6 +15,7 @@ mod environments;
 pub mod error;
 mod extract;
 mod instances;
+mod listener;
 mod metrics;
 mod node;
 mod openapi;

@@ -4,12 +4,11 @@ use crate::app::AppState;
 use crate::clock::Clock;
 use crate::config::ManagementConfig;
 use crate::db::Db;
+use crate::listener::{self, SHUTDOWN_GRACE};
 use crate::node::{self, Node};
 use crate::sync::{SyncConfig, SyncHandle, SyncServer};
 use crate::{router, seed};
 use anyhow::Context;
-use axum::Router;
-use axum::serve::ListenerExt;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,8 +17,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Time for running requests to end once the process is told to stop.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// How often old samples of histograms are folded away.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -89,8 +86,8 @@ pub async fn start(
     let node_router = node::router(Node { db, sync_ready: sync.ready.clone(), metrics: metrics.clone() });
     let mut tasks = JoinSet::new();
     tasks.spawn(follow(sync, shutdown.clone()));
-    tasks.spawn(serve(rest, router::service(app), shutdown.clone()));
-    tasks.spawn(serve(node, node_router, shutdown.clone()));
+    tasks.spawn(listener::serve(rest, router::service(app), shutdown.clone()));
+    tasks.spawn(listener::serve(node, node_router, shutdown.clone()));
     tasks.spawn(keep_metrics(metrics, shutdown.clone()));
     tracing::info!(rest = %addresses.0, sync = %sync_address, node = %addresses.1, "management is up");
     Ok(Running { rest: addresses.0, sync: sync_address, node: addresses.1, tasks, shutdown })
@@ -100,20 +97,6 @@ async fn bind(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("{what} cannot listen on {address}"))
 }
 
-async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and written at once; waiting to fill a segment only adds latency.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    });
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    tokio::select! {
-        served = serving.into_future() => served.context("a listener failed"),
-        () = grace(&shutdown) => Ok(()),
-    }
-}
-
 /// The sync server as one of the tasks: it ends after `shutdown`, or because it failed.
 async fn follow(sync: SyncHandle, shutdown: CancellationToken) -> anyhow::Result<()> {
     tokio::select! {
@@ -121,14 +104,8 @@ async fn follow(sync: SyncHandle, shutdown: CancellationToken) -> anyhow::Result
             anyhow::ensure!(shutdown.is_cancelled(), "the sync server ended by itself");
             Ok(())
         }
-        () = grace(&shutdown) => Ok(()),
+        () = async { shutdown.cancelled().await; tokio::time::sleep(SHUTDOWN_GRACE).await } => Ok(()),
     }
-}
-
-/// Ends when the time is over that running work is given after `shutdown`.
-async fn grace(shutdown: &CancellationToken) {
-    shutdown.cancelled().await;
-    tokio::time::sleep(SHUTDOWN_GRACE).await;
 }
 
 async fn keep_metrics(metrics: PrometheusHandle, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -38,8 +38,8 @@ const HEARTBEAT_MS: u64 = 1_000;
 const MAX_POLL_INTERVAL_MS: u64 = 60_000;
 /// Positions of delivered records go to the broker this often, milliseconds.
 const COMMIT_INTERVAL_MS: u64 = 500;
-/// New partitions are noticed within this time, milliseconds.
-const METADATA_REFRESH_MS: u64 = 30_000;
+/// New partitions, and topics that were missing, are noticed within this time, milliseconds.
+const METADATA_REFRESH_MS: u64 = 10_000;
 /// Pause before a fetch when the local queue was full, milliseconds (the library's second would stall small queues).
 const FETCH_QUEUE_BACKOFF_MS: u64 = 10;
 /// Prefetch of a consumer that serves one client identifier: records, kilobytes, and bytes of one partition's answer.
@@ -93,6 +93,7 @@ fn base(connection: &Connection, role: &str) -> ClientConfig {
         .set("log.connection.close", "false")
         .set("enable.metrics.push", "false")
         .set("allow.auto.create.topics", "true")
+        .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string())
         .set_log_level(RDKafkaLogLevel::Warning);
     config
 }
@@ -137,8 +138,7 @@ fn consumer(connection: &Connection, prefetch: &Prefetch, reset: AutoOffsetReset
         .set("queued.min.messages", prefetch.records.to_string())
         .set("queued.max.messages.kbytes", prefetch.kbytes.to_string())
         .set("fetch.message.max.bytes", prefetch.partition_bytes.to_string())
-        .set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS.to_string())
-        .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string());
+        .set("fetch.queue.backoff.ms", FETCH_QUEUE_BACKOFF_MS.to_string());
     config
 }
 

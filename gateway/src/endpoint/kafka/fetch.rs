@@ -25,7 +25,7 @@ use tokio::sync::watch;
 /// A fetch outlives its last reader for this long, so that a reconnecting client finds it warm.
 const LINGER: Duration = Duration::from_secs(2);
 /// New partitions of the topics are looked for this often.
-const NEW_PARTITIONS: Duration = Duration::from_secs(30);
+const NEW_PARTITIONS: Duration = Duration::from_secs(10);
 /// Records that are put into the ring in one go.
 const PUSH_MAX_RECORDS: usize = 64;
 

@@ -16,7 +16,6 @@ use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -78,14 +77,6 @@ impl ProducerContext for Context {
 /// A producer shared by everybody with the same effective configuration.
 pub(super) struct Producer {
     client: Arc<BaseProducer<Context>>,
-    stopped: Arc<AtomicBool>,
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        // The thread lets go of the client, which blocks, within `SERVE_MS`.
-        self.stopped.store(true, Ordering::Release);
-    }
 }
 
 impl Producer {
@@ -102,9 +93,9 @@ impl Producer {
         let context = Context { link: Link::new() };
         let client = BaseProducer::from_config_and_context(&config, context)
             .map_err(|error| client_config::refused(&error))?;
-        let producer = Producer { client: Arc::new(client), stopped: Arc::new(AtomicBool::new(false)) };
-        let (client, stopped) = (Arc::clone(&producer.client), Arc::clone(&producer.stopped));
-        super::thread("kafka-producer", move || serve(&client, &stopped))?;
+        let producer = Producer { client: Arc::new(client) };
+        let client = Arc::clone(&producer.client);
+        super::thread("kafka-producer", move || serve(&client))?;
         Ok(producer)
     }
 
@@ -266,8 +257,9 @@ fn native_headers(headers: &[(String, String)]) -> OwnedHeaders {
 
 /// Serves reports and errors until the producer is dropped, and asks for the brokers while all of them are down: the
 /// library would only find out with a record to send, and records are refused meanwhile.
-fn serve(client: &BaseProducer<Context>, stopped: &AtomicBool) {
-    while !stopped.load(Ordering::Acquire) {
+fn serve(client: &Arc<BaseProducer<Context>>) {
+    // The last owner drops the client, which blocks, so this thread must be the last.
+    while Arc::strong_count(client) > 1 {
         client.poll(Duration::from_millis(SERVE_MS));
         let link = &client.context().link;
         if link.down().is_some()
