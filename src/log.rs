@@ -1,13 +1,16 @@
 //! Logging: one subscriber for the process, text for people and JSON for machines.
 
 use crate::config::Log;
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// Installs the subscriber. An unreadable filter falls back to `info` and says so.
 pub(crate) fn install(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter);
     let unreadable = filter.as_ref().err().map(ToString::to_string);
+    // Colours are for people at a terminal, not for files and collectors.
     let builder = tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")));
     if log.json {
