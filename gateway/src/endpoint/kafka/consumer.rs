@@ -15,13 +15,13 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A poll returns after this time without a record, so that the thread sees its other duties, milliseconds.
+/// A poll returns after this time without a record, so that the thread sees its other duties.
 pub(super) const POLL: Duration = Duration::from_millis(100);
-/// Brokers that do not answer a new consumer for this long are reported to its readers, milliseconds.
+/// Brokers that do not answer a new consumer for this long are reported to its readers.
 pub(super) const START: Duration = Duration::from_millis(3_000);
-/// Topics that do not appear for this long are reported to the readers, milliseconds.
+/// Topics that do not appear for this long are reported to the readers.
 const TOPIC: Duration = Duration::from_millis(2_000);
-/// One question to the brokers while they are sought, milliseconds.
+/// One question to the brokers while they are sought.
 const PROBE: Duration = Duration::from_millis(500);
 /// Other questions to the brokers.
 pub(super) const ANSWER: Duration = Duration::from_millis(3_000);

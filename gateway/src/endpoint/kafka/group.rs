@@ -275,3 +275,69 @@ impl Group {
         self.tell_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT_ONCE: Duration = Duration::ZERO;
+
+    fn group(level: Qos) -> Group {
+        let connection = Connection { bootstrap_servers: "localhost:9092".into() };
+        let (group_id, topics) = ("g".to_owned(), vec!["t".into()]);
+        let group =
+            Group::new(GroupKey { connection, group_id, topics, level, reset: AutoOffsetReset::Latest });
+        group.window(|window| window.assign(&[(("t".into(), 0), Some(0))]));
+        group
+    }
+
+    fn receipt(taken: Taken) -> Receipt {
+        match taken {
+            Taken::Record { receipt, .. } => receipt.expect("at-least-once gives receipts"),
+            Taken::Nothing | Taken::Over(_) => panic!("a record was there"),
+        }
+    }
+
+    #[test]
+    fn a_consumer_stays_until_its_last_record_is_settled() {
+        let group = group(Qos::AtLeastOnce);
+        let reader = group.join(&Cursor::default()).expect("open");
+        group.push(Record::test("t", 0, 0));
+        let receipt = receipt(group.take(reader));
+        group.leave(0);
+        assert!(matches!(group.step(AT_ONCE), Step::Hold), "its acknowledgement is on its way");
+        group.settle(&receipt, Outcome::Delivered);
+        assert!(matches!(group.step(AT_ONCE), Step::Stop));
+        assert!(group.join(&Cursor::default()).is_none(), "who leaves its group is not joined");
+        assert_eq!(group.window(Window::stores), [(("t".into(), 0), 1)], "what was delivered is stored");
+    }
+
+    #[test]
+    fn at_most_once_commits_what_is_asked_for_and_no_more() {
+        let group = group(Qos::AtMostOnce);
+        let reader = group.join(&Cursor::default()).expect("open");
+        (0..3).for_each(|offset| group.push(Record::test("t", 0, offset)));
+        assert!(matches!(group.step(AT_ONCE), Step::Hold));
+        group.ask(2);
+        assert!(matches!(group.step(AT_ONCE), Step::Commit(2)));
+        let commit = group.window(|window| window.begin_commit(2));
+        group.end_commit(commit, true);
+        assert!(matches!(group.step(AT_ONCE), Step::Hold), "the demand is met");
+        assert!(matches!(group.take(reader), Taken::Record { receipt: None, .. }));
+        assert!(matches!(group.take(reader), Taken::Record { receipt: None, .. }));
+        assert!(matches!(group.take(reader), Taken::Nothing));
+    }
+
+    #[test]
+    fn nothing_is_taken_before_a_cursor_is_applied() {
+        let group = group(Qos::AtLeastOnce);
+        group.push(Record::test("t", 0, 0));
+        let mut cursor = Cursor::default();
+        cursor.set("t", 0, 4);
+        let reader = group.join(&cursor).expect("open");
+        assert!(matches!(group.take(reader), Taken::Nothing));
+        assert_eq!(group.new_cursors(), Some(cursor));
+        group.applied(&Cursor::default());
+        assert!(matches!(group.take(reader), Taken::Record { .. }));
+    }
+}

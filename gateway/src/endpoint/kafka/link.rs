@@ -152,9 +152,10 @@ impl Link {
     }
 }
 
-/// Passes a log line of librdkafka on. Failed connections are told once by `Link`, not at every attempt.
+/// Passes a log line of librdkafka on. Failed connections are told once by `Link`, not at every attempt, and what the
+/// library says while a broker comes back settles itself.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, text: &str) {
-    let repeated = matches!(facility, "FAIL" | "ERROR");
+    let repeated = matches!(facility, "FAIL" | "ERROR" | "METADATAUPDATE" | "GETPID");
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert

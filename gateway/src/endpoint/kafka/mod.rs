@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A reader with time is handed its stream when the source is ready, so that what is sent after the response head is
-/// not missed; no later than this, milliseconds.
+/// not missed; no later than this.
 const READY_WAIT: Duration = Duration::from_millis(1_000);
 /// A broker that is asked whether it answers has this long, milliseconds.
 const PROBE_MS: u64 = 2_000;
