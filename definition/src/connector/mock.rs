@@ -19,6 +19,7 @@ pub static SPEC: EndpointSpec = EndpointSpec {
     kind: EndpointKind::Mock,
     schema,
     check,
+    enabled: |_| SPEC.modes.to_vec(),
 };
 
 /// Settings of a mock endpoint.

@@ -62,6 +62,8 @@ pub struct EndpointSpec {
     pub schema: fn() -> &'static SettingsSchema,
     /// Every fault of effective settings, with paths relative to them.
     pub check: fn(&Settings) -> Vec<Violation>,
+    /// Those of `modes` that effective settings switch on; all of them for settings that have faults.
+    pub enabled: fn(&Settings) -> Vec<Mode>,
 }
 
 /// Every entrypoint that this build runs.

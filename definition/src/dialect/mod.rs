@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 mod analytics;
 mod configuration;
 mod cors;
+mod direction;
 mod endpoint;
 mod flow;
 mod lifecycle;
@@ -90,6 +91,7 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
         update_members(&node, &context, id, current, &mut api);
     }
     quality::settle(&node, &mut api);
+    direction::check(&node, &api);
     report.finish(api)
 }
 

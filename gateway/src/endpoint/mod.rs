@@ -23,7 +23,7 @@ pub trait Endpoint: Send + Sync {
     /// `Err` result for those that connect first. An endpoint whose consumer is disabled yields an empty stream.
     async fn subscribe(&self, request: SubscribeRequest) -> Result<MessageStream, Failure>;
 
-    /// Sends one message; returns after the broker confirmed it. A disabled producer succeeds without sending.
+    /// Sends one message; returns after the broker confirmed it. A disabled producer is a failure.
     async fn publish(&self, context: &PublishContext, message: Message) -> Result<(), Failure>;
 
     /// Whether `SubscribeRequest::recovery` means something at this level. Where the broker keeps the position, or

@@ -157,22 +157,20 @@ fn build_group(
     // Secondary endpoints serve when there is no primary one.
     let secondary = group.endpoints.iter().all(|endpoint| endpoint.secondary);
     let (mut endpoints, mut weights) = (Vec::new(), Vec::new());
+    let mut modes = spec.modes.to_vec();
     for (index, endpoint) in group.endpoints.iter().enumerate() {
         let built =
             build_endpoint(api, &format!("{path}.endpoints[{index}]"), group, endpoint, spec, shared)?;
         if endpoint.secondary == secondary {
+            let enabled = (spec.enabled)(&endpoint.effective_settings(group));
+            modes.retain(|mode| enabled.contains(mode));
             endpoints.push(built);
             weights.push(endpoint.weight);
         }
     }
     let kind =
         group.load_balancer.as_ref().map_or(LoadBalancerType::RoundRobin, |balancer| balancer.balancer);
-    Ok(DeployedGroup {
-        kind: spec.kind,
-        modes: spec.modes,
-        balancer: Balancer::new(kind, weights),
-        endpoints,
-    })
+    Ok(DeployedGroup { kind: spec.kind, modes, balancer: Balancer::new(kind, weights), endpoints })
 }
 
 fn build_endpoint(

@@ -37,17 +37,20 @@ pub(crate) struct DeployedEntrypoint {
 
 pub(crate) struct DeployedGroup {
     pub(crate) kind: EndpointKind,
-    pub(crate) modes: &'static [Mode],
+    /// What all of its endpoints have switched on.
+    pub(crate) modes: Vec<Mode>,
     pub(crate) balancer: Balancer,
     /// In the order of the balancer.
     pub(crate) endpoints: Vec<Arc<dyn Endpoint>>,
 }
 
 impl ApiRuntime {
-    /// An endpoint of the first group that has one and serves all these modes, and what kind it is.
+    /// An endpoint of the first group that has one and serves all these modes, and what kind it is. For an entrypoint
+    /// that goes both ways a group that serves one of them is better than none.
     pub(crate) fn endpoint(&self, modes: &[Mode]) -> Option<(EndpointKind, &Arc<dyn Endpoint>)> {
-        let serving = self.groups.iter().filter(|group| modes.iter().all(|mode| group.modes.contains(mode)));
-        serving.into_iter().find_map(|group| {
+        let whole = self.groups.iter().filter(|group| modes.iter().all(|mode| group.modes.contains(mode)));
+        let half = self.groups.iter().filter(|group| modes.iter().any(|mode| group.modes.contains(mode)));
+        whole.chain(half).find_map(|group| {
             let endpoint = group.endpoints.get(group.balancer.next()?)?;
             Some((group.kind, endpoint))
         })

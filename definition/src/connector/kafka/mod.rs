@@ -29,6 +29,7 @@ pub static SPEC: EndpointSpec = EndpointSpec {
     kind: EndpointKind::Kafka,
     schema,
     check,
+    enabled,
 };
 
 /// The id of the same implementation in documents that ask for every quality of service.
@@ -42,6 +43,7 @@ pub static ADVANCED: EndpointSpec = EndpointSpec {
     kind: EndpointKind::KafkaAdvanced,
     schema,
     check,
+    enabled,
 };
 
 tokens! {
@@ -101,6 +103,12 @@ fn schema() -> &'static SettingsSchema {
 
 fn check(settings: &Settings) -> Vec<Violation> {
     Kafka::parse(settings).err().unwrap_or_default()
+}
+
+fn enabled(settings: &Settings) -> Vec<Mode> {
+    let Ok(kafka) = Kafka::parse(settings) else { return SPEC.modes.to_vec() };
+    let switches = [(kafka.producer.enabled, Mode::Publish), (kafka.consumer.enabled, Mode::Subscribe)];
+    switches.into_iter().filter(|(on, _)| *on).map(|(_, mode)| mode).collect()
 }
 
 impl Kafka {

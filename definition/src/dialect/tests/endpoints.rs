@@ -163,7 +163,6 @@ fn kafka_needs_brokers_and_topics() {
         json!({}),
         "endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: #: required key [bootstrapServers] not found, it must be set",
     );
-    check_kafka(json!({"bootstrapServers": "kafka:9092"}), "accepted");
     check_kafka(
         json!({"bootstrapServers": "kafka, b:x,:1, [::1]:9092, c:70000"}),
         r#"endpointGroups[0].endpoints[0].configuration.bootstrapServers data.invalid: bootstrapServers must list host:port pairs separated by commas, found "kafka"
@@ -185,7 +184,24 @@ endpointGroups[0].endpoints[0].configuration.topics[1] data.invalid: topics[1]: 
         "endpointGroups[0].endpoints[0].configuration.consumer.topics data.invalid: consumer.topics is required while the consumer is enabled: name a topic or disable it\n\
 endpointGroups[0].endpoints[0].configuration.producer.topics data.invalid: producer.topics is required while the producer is enabled: name a topic or disable it",
     );
-    check_kafka(json!({"bootstrapServers": "k:1", "consumer": {"enabled": false}}), "accepted");
+}
+
+/// The document of these checks has http-get and http-post; each needs its direction.
+#[test]
+fn an_entrypoint_needs_an_endpoint_in_its_direction() {
+    let nothing = |index: usize, id: &str, purpose: &str, part: &str| {
+        let place = format!("listeners[0].entrypoints[{index}].type");
+        format!(
+            "{place} data.invalid: {place} {id} has nothing to {purpose}: no endpoint has its {part} enabled. Give one \
+             `{part}` with `enabled` and `topics`; an endpoint takes the group's sharedConfiguration only with \
+             `inheritConfiguration: true`"
+        )
+    };
+    let (reads, publishes) =
+        (nothing(0, "http-get", "read from", "consumer"), nothing(1, "http-post", "publish to", "producer"));
+    check_kafka(json!({"bootstrapServers": "k:1"}), &format!("{reads}\n{publishes}"));
+    check_kafka_with("consumer", json!({"enabled": false}), &reads);
+    check_kafka_with("producer", json!({"enabled": false}), &publishes);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use super::attributes;
 use super::client_config::{Confirmation, Connection};
 use super::producer::{Outgoing, Producer};
 use crate::endpoint::PublishContext;
-use crate::failure::Failure;
+use crate::failure::{Failure, key};
 use crate::message::Message;
 use definition::api::Qos;
 use definition::connector::kafka::{CompressionType, KafkaProducer};
+use http::StatusCode;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -77,17 +78,18 @@ impl Publisher {
         message: Message,
     ) -> Result<(), Failure> {
         if !self.settings.enabled {
-            message.ack.delivered();
-            return Ok(());
+            // Success would tell the client that the broker has what was thrown away.
+            let text = "No endpoint available: the producer of this API's endpoint is not enabled";
+            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::NO_ENDPOINT_FOUND, text));
         }
         let attributes = &context.attributes;
         let topics = attributes::producer_topics(&message.attributes, attributes, &self.settings.topics)?;
-        let key = attributes::record_key(&message.attributes, attributes, message.id.as_deref());
+        let record_key = attributes::record_key(&message.attributes, attributes, message.id.as_deref());
         let records: Vec<Outgoing<'_>> = topics
             .iter()
             .map(|topic| Outgoing {
                 topic,
-                key: key.as_deref(),
+                key: record_key.as_deref(),
                 headers: &message.headers,
                 content: message.content.as_deref(),
             })
