@@ -10,6 +10,7 @@ use bytes::Bytes;
 use definition::api::Qos;
 use definition::connector::mock::{Mock, Pair};
 use futures::{StreamExt as _, stream};
+use http::StatusCode;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -72,11 +73,8 @@ impl Endpoint for MockEndpoint {
             None => 0,
             Some(Ok(last)) => last.saturating_add(1),
             Some(Err(_)) => {
-                tracing::warn!(
-                    endpoint = self.name,
-                    "the position to resume after is no number: starting at 0"
-                );
-                0
+                let text = "the cursor cannot be read: send back the last nextCursor or event id of this API unchanged";
+                return Err(Failure::plain(StatusCode::BAD_REQUEST, text));
             }
         };
         // Numbers are absolute: a stream that resumes does not get more messages than one that read from the start.

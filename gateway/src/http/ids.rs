@@ -66,16 +66,32 @@ pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// The effective client identifier of a caller who is known as `inferred`.
-pub(crate) fn client_identifier(inferred: &Arc<str>, headers: &HeaderMap, query: Option<&str>) -> Arc<str> {
-    let longest = inferred.len() + 1 + CLIENT_IDENTIFIER_MAX_CHARS;
-    let sent = provided(headers, query, &CLIENT_IDENTIFIER, CLIENT_IDENTIFIER_PARAMETER, |text| {
-        visible(text, if text.starts_with(&**inferred) { longest } else { CLIENT_IDENTIFIER_MAX_CHARS })
-    });
-    match sent {
-        None => Arc::clone(inferred),
-        Some(own) if own.starts_with(&**inferred) => own.into(),
-        Some(addition) => format!("{inferred}-{addition}").into(),
+/// Said to callers whose identifier cannot be used. Falling back to the inferred one would make them share a position
+/// with strangers behind the same address.
+const CLIENT_IDENTIFIER_UNUSABLE: &str = "The client identifier (header or query parameter X-Gravitee-Client-Identifier) \
+    must be 1 to 128 visible ASCII characters.";
+
+/// The effective client identifier of a caller who is known as `inferred`; an error text when the caller sent one that
+/// cannot be used. An empty one is as none.
+pub(crate) fn client_identifier(
+    inferred: &Arc<str>,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<Arc<str>, &'static str> {
+    let header = match headers.get(&CLIENT_IDENTIFIER).map(HeaderValue::to_str) {
+        Some(Err(_)) => return Err(CLIENT_IDENTIFIER_UNUSABLE),
+        Some(Ok(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        None => None,
+    };
+    let sent =
+        header.or_else(|| query::first(query, CLIENT_IDENTIFIER_PARAMETER)).filter(|text| !text.is_empty());
+    let Some(sent) = sent else { return Ok(Arc::clone(inferred)) };
+    let own = sent.starts_with(&**inferred);
+    let longest = CLIENT_IDENTIFIER_MAX_CHARS + if own { inferred.len() + 1 } else { 0 };
+    match visible(&sent, longest) {
+        false => Err(CLIENT_IDENTIFIER_UNUSABLE),
+        true if own => Ok(sent.into()),
+        true => Ok(format!("{inferred}-{sent}").into()),
     }
 }
 
@@ -137,8 +153,9 @@ mod tests {
     #[test]
     fn a_client_identifier_always_begins_with_who_calls() {
         let me: Arc<str> = "0123".into();
-        let effective =
-            |value: &str| client_identifier(&me, &headers(&CLIENT_IDENTIFIER, value), None).to_string();
+        let effective = |value: &str| {
+            client_identifier(&me, &headers(&CLIENT_IDENTIFIER, value), None).unwrap().to_string()
+        };
         assert_eq!(effective("tab-1"), "0123-tab-1");
         assert_eq!(effective("0123"), "0123");
         assert_eq!(effective(&effective("tab-1")), "0123-tab-1");
@@ -146,7 +163,12 @@ mod tests {
         assert_eq!(effective("4567-tab"), "0123-4567-tab");
         assert_eq!(effective(" "), "0123");
         let query = Some("X-Gravitee-Client-Identifier=tab-2");
-        assert_eq!(&*client_identifier(&me, &HeaderMap::new(), query), "0123-tab-2");
+        assert_eq!(&*client_identifier(&me, &HeaderMap::new(), query).unwrap(), "0123-tab-2");
+        for unusable in ["a b".to_owned(), "x".repeat(129), "\t\u{e9}".to_owned()] {
+            let query = format!("X-Gravitee-Client-Identifier={}", unusable.replace(' ', "%20"));
+            assert!(client_identifier(&me, &HeaderMap::new(), Some(&query)).is_err(), "{unusable}");
+        }
+        assert!(client_identifier(&me, &headers(&CLIENT_IDENTIFIER, "a b"), None).is_err());
     }
 
     #[test]

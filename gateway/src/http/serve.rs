@@ -82,7 +82,10 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
 
     // After the plan, whose security says who calls. Only APIs with a key-less plan are in the table of this version,
     // so that the address is all there is to infer from.
-    let client = ids::client_identifier(peer.inferred(), &head.headers, head.uri.query());
+    let client = match ids::client_identifier(peer.inferred(), &head.headers, head.uri.query()) {
+        Ok(client) => client,
+        Err(message) => return identified(Reply::Whole(respond::bad_request(message)), &ids, None),
+    };
 
     // After security, so that nobody learns what an API offers who may not call it.
     let Some(entrypoint) = api.entrypoints.iter().find(|entrypoint| entrypoint.handler.matches(&head)) else {

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 /// Greatest cursor that is read, bytes: 1,000 partitions of a topic with a long name.
 const CURSOR_MAX_BYTES: usize = 32 * 1024;
@@ -19,6 +20,19 @@ const CURSOR_MAX_BYTES: usize = 32 * 1024;
 pub(super) struct Cursor(BTreeMap<String, BTreeMap<i32, i64>>);
 
 impl Cursor {
+    /// Refuses positions in topics that are not read: they came from another API and would be carried on for ever.
+    pub(super) fn check_topics(&self, read: &[Arc<str>]) -> Result<(), Failure> {
+        match self.0.keys().find(|topic| !read.iter().any(|known| known[..] == topic[..])) {
+            None => Ok(()),
+            Some(topic) => Err(Failure::plain(
+                StatusCode::BAD_REQUEST,
+                format!(
+                    "the cursor names the topic `{topic}`, which this API does not read: send back one of its own"
+                ),
+            )),
+        }
+    }
+
     /// Sets the last offset read of a partition.
     pub(super) fn set(&mut self, topic: &str, partition: i32, offset: i64) {
         if let Some(partitions) = self.0.get_mut(topic) {

@@ -158,6 +158,7 @@ impl KafkaEndpoint {
             Some(text) => Cursor::decode(text, encode_ids)?,
             None => Cursor::default(),
         };
+        cursor.check_topics(&topics)?;
         let key = GroupKey {
             connection: self.connection.clone(),
             group_id: attributes::group_id(&request.attributes, &request.client_identifier),
