@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod connection;
+pub(crate) mod cors;
 pub(crate) mod frame;
 pub(crate) mod head;
 pub(crate) mod http1;

@@ -80,6 +80,11 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
         None => return identified(Reply::Whole(respond::no_context_path()), &ids, None),
     };
 
+    // Before security: browsers send no credentials when they only ask.
+    if let Some(response) = api.cors.as_ref().and_then(|cors| cors.preflight(&head)) {
+        return Reply::Whole(response);
+    }
+
     // After the plan, whose security says who calls. Only APIs with a key-less plan are in the table of this version,
     // so that the address is all there is to infer from.
     let client = match ids::client_identifier(peer.inferred(), &head.headers, head.uri.query()) {
@@ -100,8 +105,11 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
         Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout"))
     });
 
-    let reply = answer
+    let mut reply = answer
         .unwrap_or_else(|failure| Reply::Whole(respond::failure(&failure, &head.headers, &api.templates)));
+    if let (Some(cors), false) = (&api.cors, matches!(reply, Reply::Upgrade { .. })) {
+        cors.write(&head.headers, reply.headers_mut());
+    }
     entrypoint.meter.answered(reply.status());
     identified(reply, &ids, Some(&client))
 }

@@ -3,10 +3,12 @@
 
 use super::balancer::Balancer;
 use super::runtime::{ApiRuntime, DeployedEntrypoint, DeployedGroup};
+use crate::http::cors::CorsRules;
 use crate::meter::EntrypointMeter;
 use crate::{endpoint, entrypoint};
 use definition::api::{
-    ApiType, Endpoint, EndpointGroup, Entrypoint, Flow, ListenerType, LoadBalancerType, Qos, Settings,
+    ApiType, Endpoint, EndpointGroup, Entrypoint, Flow, Listener, ListenerType, LoadBalancerType, Qos,
+    Settings,
 };
 use definition::connector::{self, EndpointSpec};
 use definition::deployment::{ApiDeployment, DeployedPlan};
@@ -72,8 +74,22 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         entrypoints: entrypoints.into_iter().map(|(_, entrypoint)| entrypoint).collect(),
         groups,
         templates: deployment.response_templates.clone(),
+        cors: cors_rules(&deployment.listeners)?,
         stop: Arc::default(),
     })
+}
+
+fn cors_rules(listeners: &[Listener]) -> Result<Option<CorsRules>, Rejection> {
+    for (index, listener) in listeners.iter().enumerate() {
+        let Some(rules) = &listener.cors else { continue };
+        let compiled = CorsRules::new(rules).map_err(|error| {
+            Rejection::new("CORS_ORIGIN", format!("listeners[{index}].cors.allowOrigin"), error.to_string())
+        })?;
+        if compiled.is_some() {
+            return Ok(compiled);
+        }
+    }
+    Ok(None)
 }
 
 /// A flow that does not run has nothing to refuse.

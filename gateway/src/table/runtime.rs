@@ -3,6 +3,7 @@
 use super::balancer::Balancer;
 use crate::endpoint::Endpoint;
 use crate::entrypoint::Entrypoint;
+use crate::http::cors::CorsRules;
 use crate::http::respond::Templates;
 use crate::meter::EntrypointMeter;
 use crate::stop::Stop;
@@ -23,6 +24,8 @@ pub(crate) struct ApiRuntime {
     pub(crate) entrypoints: Vec<DeployedEntrypoint>,
     pub(crate) groups: Vec<DeployedGroup>,
     pub(crate) templates: Templates,
+    /// Of the first HTTP listener that has them.
+    pub(crate) cors: Option<CorsRules>,
     /// Ends the streams of this version.
     pub(crate) stop: Arc<Stop>,
 }
@@ -66,6 +69,7 @@ impl ApiRuntime {
             plans: Vec::new(),
             entrypoints: Vec::new(),
             groups: Vec::new(),
+            cors: None,
             templates: Templates::new(),
             stop: Arc::default(),
         }
