@@ -174,8 +174,39 @@ impl Settings {
         })
     }
 
+    /// Where the store is.
+    pub(crate) fn database_url(&mut self) -> String {
+        let url = self.required("database_url");
+        let known = ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| url.starts_with(scheme));
+        if !url.is_empty() && !known {
+            // The URL may hold a password, so it is not repeated.
+            self.violations
+                .push("TIDEGATE_DATABASE_URL begins with neither postgres:// nor sqlite://".to_owned());
+        }
+        url
+    }
+
+    /// The sync addresses of management.
+    pub(crate) fn management(&mut self) -> Vec<String> {
+        self.required("management");
+        let addresses = self.list("management");
+        for address in &addresses {
+            let authority = address.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
+            let port =
+                authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+            if !port.is_some_and(|(host, port)| !host.is_empty() && port != 0) {
+                self.violations
+                    .push(format!("TIDEGATE_MANAGEMENT: `{address}` is not of the form http://host:8084"));
+            }
+        }
+        addresses
+    }
+
     /// Log settings.
     pub(crate) fn log(&mut self) -> Log {
+        if let Err(error) = self.text("log").unwrap_or("info").parse::<tracing_subscriber::EnvFilter>() {
+            self.violations.push(format!("TIDEGATE_LOG cannot be read: {error}"));
+        }
         let format = self.text("log_format").unwrap_or("text").to_owned();
         if !matches!(format.as_str(), "text" | "json") {
             self.violations.push(format!("TIDEGATE_LOG_FORMAT: `{format}` is neither text nor json"));
@@ -229,11 +260,15 @@ mod tests {
                 ("TIDEGATE_REST_LISTN", "x"),
                 ("TIDEGATE_GATEWAY_LISTEN", "here"),
                 ("TIDEGATE_SYNC_TOKEN", "short"),
+                ("TIDEGATE_MANAGEMENT", "http://ok:1,garbage"),
+                ("TIDEGATE_LOG", "a=b=c"),
             ],
         );
         settings.required("database_url");
         settings.sync_token();
         settings.address("gateway_listen", "127.0.0.1:8082");
+        settings.management();
+        settings.log();
         let text = settings.check().unwrap_err().to_string();
         for part in [
             "`colour` in ",
@@ -241,6 +276,8 @@ mod tests {
             "TIDEGATE_DATABASE_URL is missing",
             "too short",
             "`here` is not an address",
+            "`garbage` is not of the form http://host:8084",
+            "TIDEGATE_LOG cannot be read",
         ] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }

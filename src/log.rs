@@ -11,6 +11,8 @@ pub(crate) fn install(log: &Log) {
     // Colours are for people at a terminal, not for files and collectors.
     let builder = tracing_subscriber::fmt()
         .with_ansi(std::io::stderr().is_terminal())
+        // A reader of the log that has gone must not stop the process; reporting it would write to the same place.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")));
     if log.json {

@@ -25,7 +25,7 @@ pub(crate) fn install_metrics() -> anyhow::Result<PrometheusHandle> {
 /// Runs one management node.
 pub(crate) async fn management(mut settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let config = ManagementConfig {
-        database_url: settings.required("database_url"),
+        database_url: settings.database_url(),
         admin_password: settings.secret("admin_password"),
         sync_token: settings.sync_token(),
         rest_listen: settings.address("rest_listen", "127.0.0.1:8083"),
@@ -38,11 +38,10 @@ pub(crate) async fn management(mut settings: Settings, shutdown: CancellationTok
 
 /// Runs one gateway node.
 pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    settings.required("management");
     let config = GatewayConfig {
         listen: settings.address("gateway_listen", "127.0.0.1:8082"),
         node_listen: settings.address("node_listen", "127.0.0.1:18082"),
-        management: settings.list("management"),
+        management: settings.management(),
         token: settings.sync_token(),
         tags: settings.list("tags"),
         node_id: settings.text("node_id").map(str::to_owned),
@@ -66,8 +65,9 @@ pub(crate) fn hostname() -> String {
 pub(crate) fn cancel_on_signal(shutdown: CancellationToken) {
     tokio::spawn(async move {
         wait_for_signal().await;
-        tracing::info!("stopping");
+        // First things first: writing the log may fail, ending must not.
         shutdown.cancel();
+        tracing::info!("stopping");
         wait_for_signal().await;
         std::process::exit(1);
     });
