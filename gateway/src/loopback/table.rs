@@ -84,7 +84,7 @@ async fn an_api_is_served_while_it_has_a_plan() {
     for plans in
         [json!([]), json!([{"id": "p", "name": "n", "status": "closed", "security": {"type": "key-less"}}])]
     {
-        assert_eq!(outcomes(&gateway.deploy(&[edited("a", "/plans", plans)]).await), ["a active"]);
+        assert_eq!(outcomes(&gateway.deploy(&[edited("a", "/plans", plans)]).await), ["a NO_PLAN plans"]);
         assert!(gateway.answer("/a", "").await.ends_with("No context-path matches the request URI."));
     }
 }

@@ -77,8 +77,8 @@ impl Table {
             }
         };
         let held = all.entry(change.id.clone()).or_default();
-        if held.serving.as_ref().is_some_and(|(serving, _)| serving == digest) {
-            return Ok(Level::Active);
+        if let Some((_, runtime)) = held.serving.as_ref().filter(|(serving, _)| serving == digest) {
+            return Ok(level(runtime));
         }
         let deployment: ApiDeployment = from_canonical(body)
             .map_err(|error| Rejection::new("DEFINITION_UNREADABLE", "", error.to_string()))?;
@@ -87,10 +87,11 @@ impl Table {
             built.unwrap_or_else(|_| Err(Rejection::new("PANIC", "", "the API could not be built: a bug")));
         match built {
             Ok(runtime) => {
+                let level = level(&runtime);
                 let old = held.serving.replace((*digest, Arc::new(runtime)));
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
-                Ok(Level::Active)
+                Ok(level)
             }
             Err(rejection) => {
                 if held.serving.is_none() {
@@ -142,12 +143,23 @@ impl Applier for Table {
     }
 }
 
+/// An API without a plan is there, and nobody can call it.
+fn level(runtime: &ApiRuntime) -> Level {
+    if runtime.plans.is_empty() { Level::Degraded } else { Level::Active }
+}
+
 fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcome {
     let digest = match change.op {
         ApplyOp::Upsert { digest, .. } => Some(digest),
         ApplyOp::Delete => None,
     };
     let (level, problem) = match result {
+        Ok(Level::Degraded) => {
+            let message =
+                "the API has no published plan, so nobody may call it: publish one and deploy again";
+            let path = "plans".to_owned();
+            (Level::Degraded, Some(Problem { code: "NO_PLAN".to_owned(), path, message: message.to_owned() }))
+        }
         Ok(level) => (level, None),
         Err(Rejection { code, path, message }) => {
             tracing::warn!(api.id = %change.id, code, %path, "a deployment was refused: {message}");
