@@ -48,6 +48,8 @@ fn definition() -> Value {
         "listeners": [{
             "type": "http",
             "paths": [{"path": "/hello"}],
+            // Pages of any origin may try it: nothing of value is behind it.
+            "cors": {"enabled": true, "allowOrigin": ["*"], "allowMethods": ["GET", "POST"], "allowHeaders": ["*"]},
             "entrypoints": [
                 {"type": "http-post"},
                 {"type": "http-get"},

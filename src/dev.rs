@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use tokio_util::sync::CancellationToken;
 
 /// Where `dev` keeps its data.
@@ -27,7 +28,10 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let database_url = settings.text("database_url").map(str::to_owned);
     let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
     settings.check()?;
-    std::fs::create_dir_all(DATA_FOLDER).with_context(|| format!("cannot create {DATA_FOLDER}"))?;
+    // The store holds password hashes and whatever secrets definitions carry.
+    let mut folder = std::fs::DirBuilder::new();
+    let created = folder.recursive(true).mode(0o700).create(DATA_FOLDER);
+    created.with_context(|| format!("cannot create {DATA_FOLDER}"))?;
     let token = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), SYNC_TOKEN_CHARS));
     let kafka = demo::start_kafka()?;
     let metrics = run::install_metrics()?;

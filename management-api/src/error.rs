@@ -71,7 +71,7 @@ pub struct Detail {
     pub location: String,
     /// The offending value, when it is short and not a secret.
     #[serde(rename = "invalidValue", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value, required = false)]
     pub invalid_value: Option<Value>,
     /// Stable code of the violation.
     #[serde(rename = "technicalCode")]

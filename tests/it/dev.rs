@@ -99,8 +99,8 @@ async fn the_tour_of_the_readme_works() {
     let api = dev.client.create_api(&documented()).await;
     dev.client.create_keyless_plan(&api).await;
     dev.client.start(&api).await;
-    dev.served("/data/orders").await;
-    let url = format!("{}/data/orders", dev.gateway);
+    dev.served("/shop/orders").await;
+    let url = format!("{}/shop/orders", dev.gateway);
     let sent = http().post(&url).body("{\"order\":1}").send().await.expect("an answer");
     Answer::read(sent).await.expect(202, "POST");
     let request =

@@ -139,8 +139,24 @@ mod tests {
         check(json!({"messageInterval": 1, "messageCount": 3}), None, Some(2), &["0", "1"]).await;
         check(json!({"messageInterval": 1, "messageCount": 3}), Some("0"), Some(9), &["1", "2"]).await;
         check(json!({"messageInterval": 1, "messageCount": 3}), Some("7"), None, &[]).await;
-        check(json!({"messageInterval": 1, "messageCount": 2}), Some("x"), None, &["0", "1"]).await;
         check(json!({"messageInterval": 86_400_000}), None, None, &[]).await;
+    }
+
+    #[tokio::test]
+    async fn a_position_that_is_no_number_is_refused() {
+        let settings = json!({});
+        let endpoint = build("n", settings.as_object().unwrap(), &Shared::default()).unwrap();
+        let request = SubscribeRequest {
+            qos: Qos::AtLeastOnce,
+            client_identifier: "c".into(),
+            recovery: Some("x".to_owned()),
+            limit: None,
+            limit_duration: None,
+            starting_cursor: crate::endpoint::StartingCursor::default(),
+            attributes: crate::endpoint::Attributes::default(),
+        };
+        let refused = endpoint.subscribe(request).await.err().unwrap();
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     }
 
     #[tokio::test]
