@@ -9,6 +9,8 @@ use crate::harness::services::{services, topic};
 use crate::harness::stack::{Stack, Store};
 use crate::harness::streams::{Sse, Ws};
 use crate::harness::wait::{SOON, within};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{ClientConfig, TopicPartitionList};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use std::time::Duration;
 const CLIENT: &str = "X-Gravitee-Client-Identifier";
 /// Nothing may come in this time where nothing is due.
 const QUIET: Duration = Duration::from_millis(1500);
+/// Time for reading 19,000 records that wait in Kafka.
+const BACKLOG: Duration = Duration::from_secs(19);
 
 async fn post(stack: &Stack, path: &str, body: &str) -> Answer {
     let sending = http().post(stack.gateways[0].http(path)).body(body.to_owned()).send();
@@ -104,6 +108,47 @@ async fn a_cursor_walks_ten_thousand_records_in_four_partitions_without_loss_or_
     }
     let distinct: BTreeSet<_> = seen.iter().collect();
     assert_eq!((seen.len(), distinct.len()), (RECORDS, RECORDS), "each record exactly once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_most_once_reads_a_backlog_fast_and_commits_before_it_delivers() {
+    const RECORDS: usize = 20_000;
+    let topic = topic("at-most-once", 4).await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let entrypoints = json!([{ "type": "sse", "qos": "at-most-once" }]);
+    stack.serve("/m", &api("/m", &entrypoints, &kafka_advanced(&services().kafka, &topic))).await;
+    for start in (0..RECORDS).step_by(5_000) {
+        produce(&services().kafka, &topic, (start..start + 5_000).map(|n| n.to_string())).await;
+    }
+    let mut sse = Sse::open(&stack.gateways[0].http("/m"), &[(CLIENT, "backlog")]).await;
+    let group = sse.headers[CLIENT].to_str().expect("an identifier is text").to_owned();
+    let mut seen = BTreeSet::new();
+    for _ in 0..1_000 {
+        assert!(seen.insert(sse.message().await), "at-most-once never repeats");
+    }
+    let stored = committed(&group, &topic, 4).await;
+    assert!(stored >= 1_000, "1,000 records are delivered and only {stored} committed");
+    within("the backlog at no less than a thousand records per second", BACKLOG, async {
+        while seen.len() < RECORDS {
+            assert!(seen.insert(sse.message().await), "at-most-once never repeats");
+        }
+    })
+    .await;
+}
+
+/// Records of `topic`, which begins at 0, that the group's stored positions cover.
+async fn committed(group: &str, topic: &str, partitions: i32) -> i64 {
+    let (group, topic) = (group.to_owned(), topic.to_owned());
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &services().kafka).set("group.id", &group);
+        let client: BaseConsumer = config.create().expect("a consumer needs no connection");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&topic, 0, partitions - 1);
+        let stored = client.committed_offsets(list, SOON).expect("Kafka answers");
+        stored.elements().iter().filter_map(|element| element.offset().to_raw()).filter(|at| *at > 0).sum()
+    });
+    asked.await.expect("asking does not fail")
 }
 
 fn query_value(text: &str) -> String {

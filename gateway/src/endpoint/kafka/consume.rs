@@ -23,6 +23,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// At-most-once: records that a stream has committed at a time. Each commit is a round trip to the broker; a client that
+/// leaves loses at most these.
+const STREAM_ASK: usize = 16;
 /// At-most-once commits at most this many records ahead of a client that has said how many it takes.
 const COMMIT_AHEAD_MAX: usize = 64;
 
@@ -135,7 +138,7 @@ impl Connection {
 
     fn ask(&mut self) {
         if self.group.key.level == Qos::AtMostOnce && self.asked == 0 {
-            let left = self.wishes.limit.map_or(1, |limit| limit.saturating_sub(self.got));
+            let left = self.wishes.limit.map_or(STREAM_ASK, |limit| limit.saturating_sub(self.got));
             self.asked = left.clamp(1, COMMIT_AHEAD_MAX);
             self.group.ask(self.asked);
         }

@@ -217,8 +217,9 @@ impl Group {
 
     /// What to do now; waits up to `patience` when there is nothing to do.
     pub(super) fn step(&self, patience: Duration) -> Step {
+        let deadline = Instant::now() + patience;
         let mut state = self.state();
-        for waited in [false, true] {
+        loop {
             if state.over.is_some() {
                 return Step::Stop;
             }
@@ -239,12 +240,14 @@ impl Group {
             } else if !state.window.is_full() && state.readers > 0 {
                 return Step::Read;
             }
-            if !state.cursors.is_empty() || waited {
+            // News that change nothing are no reason to hold: a partition that was paused is fetched again only when the
+            // library's own timer runs out, up to a second later.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !state.cursors.is_empty() || left.is_zero() {
                 return Step::Hold;
             }
-            state = self.work.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        Step::Hold
     }
 
     /// Offsets that clients asked for in `partition`, asked once.
