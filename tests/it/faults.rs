@@ -14,12 +14,19 @@ use crate::harness::wait::{SOON, throughout, until, within};
 use definition::deployment::ApiDeployment;
 use definition::dialect::{ReadApi, read_api};
 use definition::digest::canonical_bytes;
+use futures::future::join_all;
 use proto::sync::v1::Level;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 const CLIENT: &str = "X-Gravitee-Client-Identifier";
+/// Levels at which a consumer group keeps the position.
+const GROUP_LEVELS: [&str; 3] = ["auto", "at-most-once", "at-least-once"];
+/// An absence of Kafka that outlasts the group's session (6 s) and is still bridged without a word.
+const SHORT_OUTAGE: Duration = Duration::from_secs(8);
+/// When clients hear that Kafka stays away: after 30 s, and a loaded machine may need some more.
+const LONG_OUTAGE: std::ops::Range<Duration> = Duration::from_secs(28)..Duration::from_secs(42);
 /// Pace of the mock sources here.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -135,6 +142,88 @@ async fn an_sse_client_at_none_goes_on_when_kafka_is_back() {
     broker.restart().await;
     produce(&broker.bootstrap(), &topic, ["after"]).await;
     assert_eq!(sse.message().await, "after", "a short absence is bridged");
+}
+
+/// SSE clients of an API per level, `each` of them with an identifier of its own, that have read "before".
+async fn readers(
+    stack: &Stack,
+    broker: &Broker,
+    topic: &str,
+    levels: &[&str],
+    each: usize,
+) -> Vec<(String, Sse)> {
+    let endpoint = kafka_advanced(&broker.bootstrap(), topic);
+    produce(&broker.bootstrap(), topic, ["before"]).await;
+    let mut readers = Vec::new();
+    for level in levels {
+        let path = format!("/{level}");
+        stack.serve(&path, &api(&path, &json!([{ "type": "sse", "qos": level }]), &endpoint)).await;
+        for number in 0..each {
+            let identifier = format!("{level}-{number}");
+            let sse = Sse::open(&stack.gateways[0].http(&path), &[(CLIENT, &identifier)]).await;
+            readers.push((identifier, sse));
+        }
+    }
+    for (identifier, sse) in &mut readers {
+        assert_eq!(sse.message().await, "before", "{identifier}");
+    }
+    readers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn group_readers_of_every_level_go_on_after_a_short_absence_of_kafka() {
+    let mut broker = Broker::start().await;
+    let topic = topic_at(&broker.bootstrap(), "short", 2).await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let mut readers = readers(&stack, &broker, &topic, &GROUP_LEVELS, 3).await;
+    broker.kill().await;
+    let silence = readers.iter_mut().map(|(level, sse)| async move {
+        let event = sse.quiet_for(SHORT_OUTAGE).await;
+        assert!(event.is_none(), "a short absence is bridged in silence at {level}: {event:?}");
+    });
+    join_all(silence).await;
+    broker.restart().await;
+    let after: BTreeSet<String> = (0..200).map(|n| n.to_string()).collect();
+    produce(&broker.bootstrap(), &topic, &after).await;
+    let reading = readers.iter_mut().map(|(level, sse)| (level, sse, after.clone()));
+    let reading = reading.map(|(level, sse, mut missing)| async move {
+        let what = format!("every record after the absence at {level}");
+        within(&what, SOON, async {
+            while !missing.is_empty() {
+                let seen = sse.message().await;
+                let new = missing.remove(&seen);
+                assert!(new || !level.starts_with("at-most-once"), "{seen} came twice at {level}");
+            }
+        })
+        .await;
+    });
+    join_all(reading).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_of_every_level_are_told_when_kafka_stays_away() {
+    let mut broker = Broker::start().await;
+    let topic = topic_at(&broker.bootstrap(), "long", 2).await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let levels = [&GROUP_LEVELS[..], &["none"]].concat();
+    let mut readers = readers(&stack, &broker, &topic, &levels, 8).await;
+    broker.kill().await;
+    let killed = Instant::now();
+    let news = readers.iter_mut().map(|(level, sse)| async move {
+        let event = tokio::time::timeout(LONG_OUTAGE.end, sse.whenever()).await;
+        let told = event.map(|event| event.map(|event| (event.event, event.data)));
+        let after = killed.elapsed();
+        let end = tokio::time::timeout(SOON, sse.whenever()).await.map(|event| event.is_none());
+        (level.clone(), told, after, end)
+    });
+    for (level, told, after, end) in join_all(news).await {
+        let told = told.unwrap_or_else(|_| panic!("{level} is told nothing in {after:?}"));
+        let (event, data) = told.unwrap_or_else(|| panic!("{level} ends without a word after {after:?}"));
+        assert_eq!(event, "error", "{level}: {data}");
+        assert!(data.contains("Endpoint connection closed"), "{level}: {data}");
+        assert!(LONG_OUTAGE.contains(&after), "{level} is told after {after:?}");
+        assert_eq!(end, Ok(true), "the stream ends at {level}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@
 //! - at-least-once: a position is stored when its record and all before it are delivered.
 
 use super::Clients;
+use super::consumer;
 use super::cursor::{self, Cursor};
 use super::group::{Group, GroupKey, Taken};
 use super::member;
@@ -23,11 +24,14 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// At-most-once: records that a stream has committed at a time. Each commit is a round trip to the broker; a client that
-/// leaves loses at most these.
-const STREAM_ASK: usize = 16;
-/// At-most-once commits at most this many records ahead of a client that has said how many it takes.
+/// At-most-once commits at most this many records ahead of a client, and no more than it has said it takes: a commit is
+/// a round trip, so one for each record would be slow. These are lost when the client goes before it gets them.
 const COMMIT_AHEAD_MAX: usize = 64;
+/// Connections look this often whether their consumer's thread is stuck.
+const STUCK_LOOK: Duration = Duration::from_secs(2);
+/// A thread that was kept for this long by the client library counts as cut off from the brokers; it tells an outage
+/// itself a little earlier when it can.
+const STUCK: Duration = consumer::OUTAGE.saturating_add(STUCK_LOOK);
 
 /// The group consumers of a gateway.
 pub(super) type Groups = Mutex<HashMap<GroupKey, Arc<Group>>>;
@@ -79,14 +83,12 @@ pub(super) struct Connection {
     group: Arc<Group>,
     reader: u64,
     wishes: Wishes,
-    /// At-most-once: records asked for and not got yet.
-    asked: usize,
     got: usize,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.group.leave(self.asked);
+        self.group.leave(self.reader);
     }
 }
 
@@ -103,14 +105,16 @@ impl super::Source for Connection {
             }
             self.say_start();
             self.ask();
-            news.await;
+            if tokio::time::timeout(STUCK_LOOK, news).await.is_err() {
+                self.group.end_if_lost(STUCK);
+            }
         }
     }
 }
 
 impl Connection {
     fn new(group: Arc<Group>, reader: u64, wishes: Wishes) -> Connection {
-        Connection { group, reader, wishes, asked: 0, got: 0 }
+        Connection { group, reader, wishes, got: 0 }
     }
 
     /// Waits until records can be taken or never will be.
@@ -136,17 +140,15 @@ impl Connection {
         }
     }
 
-    fn ask(&mut self) {
-        if self.group.key.level == Qos::AtMostOnce && self.asked == 0 {
-            let left = self.wishes.limit.map_or(STREAM_ASK, |limit| limit.saturating_sub(self.got));
-            self.asked = left.clamp(1, COMMIT_AHEAD_MAX);
-            self.group.ask(self.asked);
+    fn ask(&self) {
+        if self.group.key.level == Qos::AtMostOnce {
+            let left = self.wishes.limit.map_or(COMMIT_AHEAD_MAX, |limit| limit.saturating_sub(self.got));
+            self.group.ask(self.reader, left.clamp(1, COMMIT_AHEAD_MAX));
         }
     }
 
     fn message(&mut self, record: &Record, receipt: Option<Receipt>) -> Message {
         self.got += 1;
-        self.asked = self.asked.saturating_sub(1);
         let mut message = record.message();
         if self.group.key.level == Qos::Auto {
             return message;

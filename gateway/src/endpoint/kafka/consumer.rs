@@ -26,7 +26,7 @@ const PROBE: Duration = Duration::from_millis(500);
 /// Other questions to the brokers.
 pub(super) const ANSWER: Duration = Duration::from_millis(3_000);
 /// Brokers that stay away from an established consumer for this long are reported to its readers.
-const OUTAGE: Duration = Duration::from_secs(30);
+pub(super) const OUTAGE: Duration = Duration::from_secs(30);
 
 /// A partition of a topic.
 pub(super) type Partition = (Arc<str>, i32);
@@ -63,9 +63,9 @@ impl Linked for ReaderContext {
     }
 }
 
-/// Passes an error event to the link.
+/// Passes an error event to the link. The end of a partition is an event of that kind and no error.
 pub(super) fn report(link: &Link, error: &KafkaError, reason: &str) {
-    if let Some(code) = error.rdkafka_error_code() {
+    if let Some(code) = error.rdkafka_error_code().filter(|code| *code != RDKafkaErrorCode::PartitionEOF) {
         link.error(code, reason);
     }
 }
@@ -129,21 +129,28 @@ pub(super) fn partitions<C: Linked>(
     Ok(Some(found))
 }
 
-/// While all brokers are down, asks whether one is back.
+/// While something speaks against the brokers, asks whether one answers. The library's word that all of them are down is
+/// not waited for: it stands in the queue behind records that nobody may take yet.
+///
+/// Returns whether the brokers answer as far as is known.
 ///
 /// # Errors
 /// They have been away for too long: the readers are told instead of waiting for ever.
 pub(super) fn watch_outage<C: Linked>(
     consumer: &BaseConsumer<C>,
     topics: &[Arc<str>],
-) -> Result<(), Failure> {
-    let link = consumer.context().link();
-    let Some(down) = link.down() else { return Ok(()) };
-    if partitions(consumer, topics).is_ok() || down.since.elapsed() < OUTAGE {
-        return Ok(());
+) -> Result<bool, Failure> {
+    let Some(since) = consumer.context().link().suspected() else { return Ok(true) };
+    if partitions(consumer, topics).is_ok() {
+        return Ok(true);
     }
+    if since.elapsed() < OUTAGE { Ok(false) } else { Err(connection_closed()) }
+}
+
+/// What readers of an established consumer hear when its brokers stay away.
+pub(super) fn connection_closed() -> Failure {
     let text = "Endpoint connection closed";
-    Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_CLOSED, text))
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_CLOSED, text)
 }
 
 /// The failure that ends a consumer after `error`; most errors are temporary and end nothing.

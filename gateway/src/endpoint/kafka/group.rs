@@ -4,7 +4,7 @@
 //! other with the lock held.
 
 use super::client_config::Connection;
-use super::consumer::Partition;
+use super::consumer::{self, Partition};
 use super::cursor::Cursor;
 use super::record::Record;
 use super::window::{Receipt, Uncommitted, Window};
@@ -13,6 +13,7 @@ use crate::message::Outcome;
 use definition::api::Qos;
 use definition::connector::kafka::AutoOffsetReset;
 use definition::limits::SLOW_CLIENT_WRITE_TIMEOUT_MS;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -45,8 +46,10 @@ struct State {
     readers: usize,
     next_reader: u64,
     left: Option<Instant>,
-    /// At-most-once: records that connections wait for.
-    demand: usize,
+    /// At-most-once: records that each connection asked for and has not got.
+    demand: BTreeMap<u64, usize>,
+    /// When the thread was last known to be at work with brokers that answer, or not known not to.
+    well: Instant,
     /// Cursors of connections, not looked at yet.
     cursors: Vec<Cursor>,
     /// Positions that clients asked for in partitions which this member does not have.
@@ -78,7 +81,8 @@ impl Group {
             readers: 0,
             next_reader: 0,
             left: None,
-            demand: 0,
+            demand: BTreeMap::new(),
+            well: Instant::now(),
             cursors: Vec::new(),
             wanted: Cursor::default(),
             over: None,
@@ -112,11 +116,11 @@ impl Group {
         Some(reader)
     }
 
-    /// A connection leaves, with the records it had asked for and not got (at-most-once).
-    pub(super) fn leave(&self, demand: usize) {
+    /// A connection leaves; what it asked for and has not got is wanted no more.
+    pub(super) fn leave(&self, reader: u64) {
         let mut state = self.state();
         state.readers -= 1;
-        state.demand = state.demand.saturating_sub(demand);
+        state.demand.remove(&reader);
         if state.readers == 0 {
             state.left = Some(Instant::now());
         }
@@ -138,7 +142,9 @@ impl Group {
         let looked_at = state.cursors.is_empty();
         let taken = if looked_at { state.window.take(reader) } else { None };
         if let Some((record, receipt)) = taken {
-            state.demand = state.demand.saturating_sub(1);
+            if let Some(demand) = state.demand.get_mut(&reader) {
+                *demand = demand.saturating_sub(1);
+            }
             drop(state);
             self.work.notify_one();
             return Taken::Record { record, receipt };
@@ -146,10 +152,12 @@ impl Group {
         state.over.clone().map_or(Taken::Nothing, Taken::Over)
     }
 
-    /// At-most-once: a connection waits for `count` records.
-    pub(super) fn ask(&self, count: usize) {
-        self.state().demand += count;
-        self.work.notify_one();
+    /// At-most-once: a connection takes `count` records from now on, as soon as they are committed.
+    pub(super) fn ask(&self, reader: u64, count: usize) {
+        let before = self.state().demand.insert(reader, count);
+        if before != Some(count) {
+            self.work.notify_one();
+        }
     }
 
     /// At-least-once: what became of a record. Does not block.
@@ -210,6 +218,24 @@ impl Group {
         self.tell_all();
     }
 
+    /// The thread is at work and nothing is known against the brokers.
+    pub(super) fn is_well(&self) {
+        self.state().well = Instant::now();
+    }
+
+    /// Ends what has not been well for `patience`, so that connections hear of an outage even while the client library
+    /// keeps the thread. Ending what is over changes nothing.
+    pub(super) fn end_if_lost(&self, patience: Duration) {
+        let mut state = self.state();
+        if state.over.is_none() && state.well.elapsed() >= patience {
+            tracing::warn!(group = self.key.group_id, "the thread of a group consumer is stuck");
+            state.over = Some(Some(consumer::connection_closed()));
+            drop(state);
+            self.work.notify_one();
+            self.tell_all();
+        }
+    }
+
     /// The failure that a callback found.
     pub(super) fn failure(&self) -> Option<Failure> {
         self.state().over.clone().flatten()
@@ -217,9 +243,8 @@ impl Group {
 
     /// What to do now; waits up to `patience` when there is nothing to do.
     pub(super) fn step(&self, patience: Duration) -> Step {
-        let deadline = Instant::now() + patience;
         let mut state = self.state();
-        loop {
+        for waited in [false, true] {
             if state.over.is_some() {
                 return Step::Stop;
             }
@@ -233,21 +258,20 @@ impl Group {
             }
             if state.window.has_uncommitted() {
                 // Records that are committed already come first.
-                let missing = state.demand.saturating_sub(state.window.ready());
+                let demand: usize = state.demand.values().sum();
+                let missing = demand.saturating_sub(state.window.ready());
                 if missing > 0 {
                     return Step::Commit(missing);
                 }
             } else if !state.window.is_full() && state.readers > 0 {
                 return Step::Read;
             }
-            // News that change nothing are no reason to hold: a partition that was paused is fetched again only when the
-            // library's own timer runs out, up to a second later.
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !state.cursors.is_empty() || left.is_zero() {
+            if !state.cursors.is_empty() || waited {
                 return Step::Hold;
             }
-            state = self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.work.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
         }
+        Step::Hold
     }
 
     /// Offsets that clients asked for in `partition`, asked once.
@@ -307,7 +331,7 @@ mod tests {
         let reader = group.join(&Cursor::default()).expect("open");
         group.push(Record::test("t", 0, 0));
         let receipt = receipt(group.take(reader));
-        group.leave(0);
+        group.leave(reader);
         assert!(matches!(group.step(AT_ONCE), Step::Hold), "its acknowledgement is on its way");
         group.settle(&receipt, Outcome::Delivered);
         assert!(matches!(group.step(AT_ONCE), Step::Stop));
@@ -321,7 +345,7 @@ mod tests {
         let reader = group.join(&Cursor::default()).expect("open");
         (0..3).for_each(|offset| group.push(Record::test("t", 0, offset)));
         assert!(matches!(group.step(AT_ONCE), Step::Hold));
-        group.ask(2);
+        group.ask(reader, 2);
         assert!(matches!(group.step(AT_ONCE), Step::Commit(2)));
         let commit = group.window(|window| window.begin_commit(2));
         group.end_commit(commit, true);

@@ -78,6 +78,8 @@ pub(super) struct Link {
     down: AtomicBool,
     fatal: AtomicBool,
     last_cause: Mutex<Cause>,
+    /// Since when something speaks against the brokers; a single broker's error is enough.
+    suspected: Mutex<Option<Instant>>,
 }
 
 impl Link {
@@ -87,6 +89,7 @@ impl Link {
             down: AtomicBool::new(false),
             fatal: AtomicBool::new(false),
             last_cause: Mutex::new(Cause::Unreachable),
+            suspected: Mutex::new(None),
         }
     }
 
@@ -97,6 +100,7 @@ impl Link {
             self.fatal.store(true, Ordering::Release);
             return;
         }
+        self.suspect();
         let mut last = self.last_cause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(cause) = Cause::of(code, reason) {
             // A closed port says nothing against credentials that were refused a moment ago.
@@ -117,8 +121,23 @@ impl Link {
         }
     }
 
+    /// Something went wrong that an outage would explain.
+    pub(super) fn suspect(&self) {
+        self.suspicion().get_or_insert_with(Instant::now);
+    }
+
+    /// Since when something speaks against the brokers; `None`: a broker has answered since.
+    pub(super) fn suspected(&self) -> Option<Instant> {
+        *self.suspicion()
+    }
+
+    fn suspicion(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.suspected.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// A broker answered.
     pub(super) fn up(&self) {
+        *self.suspicion() = None;
         if self.down.swap(false, Ordering::AcqRel) {
             *self.last_cause.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Cause::Unreachable;
             self.state.send_replace(None);
@@ -188,12 +207,15 @@ mod tests {
         link.error(RDKafkaErrorCode::Authentication, "SASL authentication error: alice");
         link.error(RDKafkaErrorCode::BrokerTransportFailure, "Disconnected");
         assert!(link.down().is_none(), "one broker's error is not an outage");
+        let suspected = link.suspected();
+        assert!(suspected.is_some(), "but it may be the first sign of one");
         link.error(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
         let failure = link.down().map(|down| down.cause.failure());
         assert_eq!(failure.as_ref().map(|failure| failure.status.as_u16()), Some(500));
         assert!(!failure.is_some_and(|failure| failure.message.contains("alice")));
+        assert_eq!(link.suspected(), suspected, "it began with the first sign");
         link.up();
-        assert!(link.down().is_none());
+        assert!(link.down().is_none() && link.suspected().is_none());
     }
 
     #[tokio::test]

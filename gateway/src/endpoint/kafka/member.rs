@@ -26,7 +26,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A thread without room for records looks after its membership this often.
 const HOLD: Duration = Duration::from_secs(1);
@@ -54,6 +54,9 @@ impl ClientContext for MemberContext {
 impl ConsumerContext for MemberContext {
     fn rebalance(&self, member: &Member, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let outcome = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            // The group's coordinator has answered.
+            self.link.up();
+            self.group.is_well();
             assigned(member, &self.group, partitions)
         } else {
             store(member, &self.group);
@@ -98,34 +101,45 @@ pub(super) fn run(group: &Arc<Group>, start: Duration) -> Result<(), Failure> {
     member.subscribe(&topics).map_err(|error| consumer::no_answer(&error, member.context().link()))?;
     let outcome = serve(&member, group);
     store(&member, group);
+    // Connections are told before the consumer closes, which may take until the brokers are back.
+    group.end(outcome.clone().err());
     outcome
 }
 
 fn serve(member: &Member, group: &Group) -> Result<(), Failure> {
     let mut names = TopicNames::default();
     let mut paused = false;
+    let mut polled = Instant::now();
     loop {
         store(member, group);
         apply_cursors(member, group);
-        consumer::watch_outage(member, &group.key.topics)?;
+        if consumer::watch_outage(member, &group.key.topics)? {
+            group.is_well();
+        }
         match group.step(HOLD) {
             Step::Stop => return group.failure().map_or(Ok(()), Err),
             Step::Commit(count) => {
                 if !commit(member, group, count) {
                     // A rebalance may be the reason, and it is served by polling.
                     receive(member, group, &mut names, POLL, 1)?;
+                    polled = Instant::now();
                 }
             }
+            // Pausing throws away what was prefetched, and what follows a resumption may take a second to come: it is
+            // for clients that take nothing for long, not for every moment without room.
+            Step::Hold if polled.elapsed() < HOLD => {}
             Step::Hold => {
                 pause(member, true);
                 paused = true;
                 receive(member, group, &mut names, Duration::ZERO, 1)?;
+                polled = Instant::now();
             }
             Step::Read => {
                 if std::mem::take(&mut paused) {
                     pause(member, false);
                 }
                 receive(member, group, &mut names, POLL, RECEIVE_MAX)?;
+                polled = Instant::now();
             }
         }
     }
@@ -187,6 +201,7 @@ fn commit(member: &Member, group: &Group, count: usize) -> bool {
     let outcome = list.and_then(|list| member.commit(&list, CommitMode::Sync));
     if let Err(error) = &outcome {
         tracing::debug!(%error, "a commit before delivery failed; nothing is delivered");
+        member.context().link().suspect();
     }
     group.end_commit(commit, outcome.is_ok());
     outcome.is_ok()
@@ -198,9 +213,7 @@ fn assigned(member: &Member, group: &Group, partitions: &TopicPartitionList) -> 
     let elements = partitions.elements();
     let all: Vec<Partition> =
         elements.iter().map(|element| (names.get(element.topic()), element.partition())).collect();
-    let starts = starts(member, group, &all)
-        .map_err(|error| consumer::no_answer(&error, member.context().link()))?
-        .ok_or_else(consumer::no_position)?;
+    let starts = starts(member, group, &all).ok_or_else(consumer::no_position)?;
     let offset = |start: Option<i64>| start.map_or(Offset::Stored, Offset::Offset);
     let known: Vec<(Partition, Option<i64>)> =
         starts.iter().map(|start| (start.partition.clone(), start.offset)).collect();
@@ -233,25 +246,34 @@ struct Start {
     is_new: bool,
 }
 
-/// Decides where partitions start. `Ok(None)`: one has no position and `autoOffsetReset` is `none`.
-fn starts(member: &Member, group: &Group, all: &[Partition]) -> Result<Option<Vec<Start>>, KafkaError> {
+/// Decides where partitions start. `None`: one has no position and `autoOffsetReset` is `none`.
+///
+/// A broker that just came back answers some questions later than others. The library asks until it has an answer, so
+/// it decides then, from the same positions and settings.
+fn starts(member: &Member, group: &Group, all: &[Partition]) -> Option<Vec<Start>> {
     let wanted: Vec<Option<i64>> = all.iter().map(|partition| group.wanted(partition)).collect();
-    let committed = match committed(member, all) {
-        Ok(committed) => committed,
-        Err(error) => {
-            tracing::debug!(%error, "the group's positions are not known yet");
-            return Ok(Some(all.iter().zip(wanted).map(left_to_library).collect()));
-        }
-    };
+    decided(member, group, all, &wanted).unwrap_or_else(|error| {
+        tracing::debug!(%error, "where partitions start is not known yet");
+        Some(all.iter().zip(wanted).map(left_to_library).collect())
+    })
+}
+
+fn decided(
+    member: &Member,
+    group: &Group,
+    all: &[Partition],
+    wanted: &[Option<i64>],
+) -> Result<Option<Vec<Start>>, KafkaError> {
+    let committed = committed(member, all)?;
     let unknown: Vec<Partition> = all
         .iter()
-        .zip(&wanted)
+        .zip(wanted)
         .filter(|(partition, wanted)| wanted.is_none() && !committed.contains_key(*partition))
         .map(|(partition, _)| partition.clone())
         .collect();
     let asked: Vec<Partition> = all
         .iter()
-        .zip(&wanted)
+        .zip(wanted)
         .filter(|(_, wanted)| wanted.is_some())
         .map(|(partition, _)| partition.clone())
         .collect();
@@ -262,7 +284,7 @@ fn starts(member: &Member, group: &Group, all: &[Partition]) -> Result<Option<Ve
         AutoOffsetReset::Earliest => ends(member, &unknown, LogEnd::First)?,
     };
     let first = ends(member, &asked, LogEnd::First)?;
-    let start = |(partition, wanted): (&Partition, Option<i64>)| {
+    let start = |(partition, wanted): (&Partition, &Option<i64>)| {
         // Records that a cursor asks for may have been deleted by age.
         let wanted = wanted.map(|offset| first.get(partition).map_or(offset, |first| offset.max(*first)));
         let committed = committed.get(partition).copied();
