@@ -4,6 +4,7 @@
 pub mod api;
 pub mod catalogue;
 pub mod connector;
+pub mod consumer;
 pub mod deployment;
 pub mod dialect;
 pub mod digest;
@@ -13,5 +14,6 @@ pub mod policy;
 pub mod qos;
 mod reader;
 pub mod secrets;
+pub mod subscription;
 pub mod token;
 pub mod violation;
