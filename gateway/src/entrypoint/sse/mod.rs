@@ -4,7 +4,7 @@
 
 pub(crate) mod format;
 
-use super::{Entrypoint, Exchange, Handler, GOAWAY, accept};
+use super::{Entrypoint, Exchange, GOAWAY, Handler, accept};
 use crate::call::body::Body;
 use crate::failure::Failure;
 use crate::http::frame::{ChunkBuilder, Frame};
