@@ -9,6 +9,8 @@ use crate::connector::settings::SettingsSchema;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+pub mod jwt;
+pub mod oauth2;
 pub mod transform_headers;
 
 tokens! {
@@ -52,14 +54,14 @@ impl PolicySpec {
 }
 
 /// Every policy that this build runs, in the order of their ids.
-pub static POLICIES: &[&PolicySpec] = &[&transform_headers::SPEC];
+pub static POLICIES: &[&PolicySpec] = &[
+    &jwt::SPEC,
+    &oauth2::SPEC,
+    &transform_headers::SPEC,
+];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
-    "api-key",
-    "key-less",
-    "jwt",
-    "oauth2",
     "mtls",
     "message-filtering",
     "policy-assign-attributes",
@@ -108,12 +110,18 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "policy-assign-metrics",
 ];
 
+/// Policies that the security of a plan brings with it.
+static PLAN_POLICIES: &[&str] = &["api-key", "key-less"];
+
 /// The specification of a policy id, or why a step must not name it.
 pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
     if let Some(spec) = POLICIES.iter().find(|policy| policy.id == id) {
         return Ok(spec);
     }
     let name = crate::reader::quote(id);
+    if PLAN_POLICIES.contains(&id) {
+        return Err(format!("names the policy {name}, which only the security of a plan can be; remove the step"));
+    }
     Err(if KNOWN_POLICIES.contains(&id) {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {
