@@ -28,6 +28,8 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),
+    ("api_key_header", "header that gateways look for API keys in, default X-Gravitee-Api-Key; empty: none"),
+    ("api_key_parameter", "query parameter that gateways look for API keys in, default api-key; empty: none"),
     ("node_id", "stable name of a gateway node; default: a new one at each start"),
     ("log", "log filter, default info"),
     ("log_format", "text or json, default text"),
@@ -128,6 +130,11 @@ impl Settings {
     /// A text.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// A text that may be empty on purpose.
+    pub(crate) fn named(&self, key: &str) -> Option<String> {
+        self.values.get(key).cloned()
     }
 
     /// A comma-separated list, empty when absent.

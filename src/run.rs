@@ -47,6 +47,8 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         node_id: settings.text("node_id").map(str::to_owned),
         hostname: hostname(),
         connections_max: None,
+        api_key_header: settings.named("api_key_header"),
+        api_key_parameter: settings.named("api_key_parameter"),
         metrics: install_metrics()?,
         kafka_addresses: HashMap::new(),
     };

@@ -147,8 +147,7 @@ fn ssh_rsa(blob: &[u8]) -> Option<PublicKey> {
     let (kind, rest) = field(blob)?;
     let (exponent, rest) = field(rest)?;
     let (modulus, _) = field(rest)?;
-    (kind == b"ssh-rsa")
-        .then(|| PublicKey::Rsa { modulus: unsigned(modulus), exponent: unsigned(exponent) })
+    (kind == b"ssh-rsa").then(|| PublicKey::Rsa { modulus: unsigned(modulus), exponent: unsigned(exponent) })
 }
 
 fn unsigned(integer: &[u8]) -> Vec<u8> {

@@ -1,15 +1,18 @@
 //! The composition root: everything a gateway is made of, started and stopped in one place.
 
+use crate::consumers::{Consumers, close_at_their_end};
 use crate::endpoint::Shared;
 use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::node::{self, Node};
+use crate::security::KeyNames;
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
 use crate::table::Table;
 use crate::table::facts::NodeFacts;
 use anyhow::Context as _;
+use http::HeaderName;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use std::collections::HashMap;
@@ -46,6 +49,10 @@ pub struct GatewayConfig {
     pub connections_max: Option<usize>,
     /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
     pub kafka_addresses: HashMap<String, String>,
+    /// Header that API keys are looked for in; absent: `X-Gravitee-Api-Key`; empty: none.
+    pub api_key_header: Option<String>,
+    /// Query parameter that API keys are looked for in; absent: `api-key`; empty: none.
+    pub api_key_parameter: Option<String>,
     /// Of the recorder that this process installed.
     pub metrics: PrometheusHandle,
 }
@@ -78,7 +85,15 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
     let clients = Clients::with_addresses(config.kafka_addresses);
     let node_facts = NodeFacts { id: config.node_id.clone().unwrap_or_default(), tags: config.tags.clone() };
-    let table = Arc::new(Table::new(Shared { kafka: Arc::new(clients), node: Arc::new(node_facts) }));
+    let consumers = Arc::<Consumers>::default();
+    tokio::spawn(close_at_their_end(Arc::clone(&consumers), shutdown.clone()));
+    let table = Arc::new(Table::new(Shared {
+        kafka: Arc::new(clients),
+        node: Arc::new(node_facts),
+        consumers,
+        key_names: key_names(config.api_key_header, config.api_key_parameter)?,
+        ..Shared::default()
+    }));
     let sync_config = SyncConfig {
         management: config.management,
         token: config.token,
@@ -131,6 +146,22 @@ async fn follow_readiness(
         }
     }
     ready.send_replace(false);
+}
+
+fn key_names(header: Option<String>, parameter: Option<String>) -> anyhow::Result<KeyNames> {
+    let defaults = KeyNames::default();
+    let header = match header.as_deref().map(str::trim) {
+        None => defaults.header,
+        Some("") => None,
+        Some(name) => Some(HeaderName::try_from(name).with_context(|| {
+            format!("`{name}` is no HTTP header name for API keys, use letters, digits and dashes")
+        })?),
+    };
+    let parameter = match parameter {
+        None => defaults.parameter,
+        Some(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
+    };
+    Ok(KeyNames { header, parameter })
 }
 
 async fn bind(what: &'static str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {

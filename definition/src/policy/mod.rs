@@ -54,11 +54,7 @@ impl PolicySpec {
 }
 
 /// Every policy that this build runs, in the order of their ids.
-pub static POLICIES: &[&PolicySpec] = &[
-    &jwt::SPEC,
-    &oauth2::SPEC,
-    &transform_headers::SPEC,
-];
+pub static POLICIES: &[&PolicySpec] = &[&jwt::SPEC, &oauth2::SPEC, &transform_headers::SPEC];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
@@ -120,7 +116,9 @@ pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
     }
     let name = crate::reader::quote(id);
     if PLAN_POLICIES.contains(&id) {
-        return Err(format!("names the policy {name}, which only the security of a plan can be; remove the step"));
+        return Err(format!(
+            "names the policy {name}, which only the security of a plan can be; remove the step"
+        ));
     }
     Err(if KNOWN_POLICIES.contains(&id) {
         format!("names the policy {name}, which is not available in this version; remove the step")

@@ -19,8 +19,7 @@ Q2OYaOTFjgmyqETA+JWiWHhjvpOIDRUaEldJz54uIRrB8a/oX8SeKq4S+wwBvXMQ\n\
 Er+2mOqGncCyutxpD19O2YHCSyt4YZieuRlwBS2nXHKE9kmVGvd6yRgdMHdpOpT3\n\
 0PSeQYF3eUgzSzE36Xz0wgIoA0DYDVid6QIDAQAB\n\
 -----END RSA PUBLIC KEY-----";
-const RSA_SSH: &str =
-    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCvCddTzyRSmkY20puoVTF7tVizREQm8HeN5yUy3vvROQVO9DStLUZXpNvej75ukr7hAd7TseQSQoz/WoKTt796I5QZFhYtAUdmgvPlyMOBVExPBCk0zff1xrnvDULs7BbNiOlkavvgu4uDLZZEkKhmwYFzOaonmUPsLaH809HudNIjT5+tomVDY5ho5MWOCbKoRMD4laJYeGO+k4gNFRoSV0nPni4hGsHxr+hfxJ4qrhL7DAG9cxASv7aY6oadwLK63GkPX07ZgcJLK3hhmJ65GXAFLadccoT2SZUa93rJGB0wd2k6lPfQ9J5BgXd5SDNLMTfpfPTCAigDQNgNWJ3p";
+const RSA_SSH: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCvCddTzyRSmkY20puoVTF7tVizREQm8HeN5yUy3vvROQVO9DStLUZXpNvej75ukr7hAd7TseQSQoz/WoKTt796I5QZFhYtAUdmgvPlyMOBVExPBCk0zff1xrnvDULs7BbNiOlkavvgu4uDLZZEkKhmwYFzOaonmUPsLaH809HudNIjT5+tomVDY5ho5MWOCbKoRMD4laJYeGO+k4gNFRoSV0nPni4hGsHxr+hfxJ4qrhL7DAG9cxASv7aY6oadwLK63GkPX07ZgcJLK3hhmJ65GXAFLadccoT2SZUa93rJGB0wd2k6lPfQ9J5BgXd5SDNLMTfpfPTCAigDQNgNWJ3p";
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
 MIIC/zCCAeegAwIBAgIUbXx+Ig/NvO4vgeJSOtL7rMKG+mkwDQYJKoZIhvcNAQEL\n\
 BQAwDzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjExNTAxNDVaFw0zNjExMTgxNTAx\n\
@@ -82,7 +81,8 @@ fn what_is_no_public_key_is_refused_with_its_reason() {
     assert_eq!(PublicKey::parse(private), Err(KeyError::Private));
     assert_eq!(PublicKey::parse(ED_PEM), Err(KeyError::Unsupported));
     let cut = &RSA_PEM[..RSA_PEM.len() / 2];
-    for wrong in ["", "secret", "-----BEGIN PUBLIC KEY-----", "ssh-rsa AAAA", "MAA=", "MIL/////", "AgEB", cut] {
+    for wrong in ["", "secret", "-----BEGIN PUBLIC KEY-----", "ssh-rsa AAAA", "MAA=", "MIL/////", "AgEB", cut]
+    {
         assert_eq!(PublicKey::parse(wrong), Err(KeyError::Unreadable), "{wrong}");
     }
 }

@@ -236,7 +236,8 @@ impl Jwt {
         match self.public_key_resolver {
             KeyResolver::JwksUrl => {
                 let url = Url::parse(text.trim()).ok();
-                let usable = url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+                let usable =
+                    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
                 (!usable).then(|| fault(MEMBER, "must be an http or https URL of a key set"))
             }
             KeyResolver::GivenKey if self.signature.is_hmac() => None,

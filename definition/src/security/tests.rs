@@ -14,7 +14,8 @@ fn faults(kind: PlanSecurityType, settings: Value, expected: &[&str]) {
     let spec = security(kind);
     let settings = settings.as_object().unwrap().clone();
     let completed = (spec.schema)().complete(settings, crate::connector::settings::Part::Whole);
-    let found: Vec<String> = (spec.check)(&completed).into_iter().map(|violation| violation.message).collect();
+    let found: Vec<String> =
+        (spec.check)(&completed).into_iter().map(|violation| violation.message).collect();
     assert_eq!(found, expected);
 }
 
@@ -28,7 +29,10 @@ fn every_schema_describes_its_members() {
 #[test]
 fn api_keys_are_in_a_header_unless_the_plan_says_otherwise() {
     let defaults = api_key::ApiKey::parse(&Settings::new()).unwrap();
-    assert_eq!((defaults.source, defaults.header(), defaults.propagate_api_key), (api_key::KeySource::Header, None, false));
+    assert_eq!(
+        (defaults.source, defaults.header(), defaults.propagate_api_key),
+        (api_key::KeySource::Header, None, false)
+    );
     let named = |settings: Value| {
         let settings = api_key::ApiKey::parse(settings.as_object().unwrap()).unwrap();
         settings.header().map(str::to_owned)
@@ -52,10 +56,7 @@ fn tokens_have_the_defaults_of_the_field() {
     let header = jwt.confirmation_method_validation.certificate_bound_thumbprint.header_name;
     assert_eq!(header, "ssl-client-cert");
     let algorithms: Vec<&str> = jwt::Signature::ALL.iter().map(|signature| signature.algorithm()).collect();
-    assert_eq!(
-        algorithms.join(" "),
-        "HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384"
-    );
+    assert_eq!(algorithms.join(" "), "HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384");
 }
 
 #[test]
@@ -70,7 +71,9 @@ fn a_key_must_be_one_and_fit_the_algorithm() {
     );
     jwt(
         json!({"resolverParameter": "top-secret"}),
-        &["#/resolverParameter: is no public key: paste it as PEM (-----BEGIN PUBLIC KEY-----), as a PEM certificate or as ssh-rsa"],
+        &[
+            "#/resolverParameter: is no public key: paste it as PEM (-----BEGIN PUBLIC KEY-----), as a PEM certificate or as ssh-rsa",
+        ],
     );
     jwt(json!({"publicKeyResolver": "JWKS_URL", "resolverParameter": "https://a.example/keys"}), &[]);
     jwt(
@@ -95,7 +98,11 @@ fn a_key_must_be_one_and_fit_the_algorithm() {
 #[test]
 fn an_authorization_server_must_be_named() {
     faults(PlanSecurityType::Oauth2, json!({"oauthResource": "server"}), &[]);
-    faults(PlanSecurityType::Oauth2, json!({}), &["#: required key [oauthResource] not found, it must be set"]);
+    faults(
+        PlanSecurityType::Oauth2,
+        json!({}),
+        &["#: required key [oauthResource] not found, it must be set"],
+    );
     let empty = "#/oauthResource: must not be empty, name a resource of the type oauth2";
     faults(PlanSecurityType::Oauth2, json!({"oauthResource": " "}), &[empty]);
 }

@@ -1,8 +1,11 @@
 //! The broker side: one trait, one visible list of factories.
 
 use crate::call::Call;
+use crate::consumers::Consumers;
 use crate::failure::Failure;
 use crate::message::{Message, MessageStream};
+use crate::security::KeyNames;
+use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
@@ -144,6 +147,12 @@ pub struct Shared {
     pub kafka: Arc<kafka::Clients>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Subscriptions and API keys.
+    pub(crate) consumers: Arc<Consumers>,
+    /// Where API keys are looked for.
+    pub(crate) key_names: KeyNames,
+    /// Key sets of JWT plans, by URL.
+    pub(crate) key_sets: Arc<KeySets>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.

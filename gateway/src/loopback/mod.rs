@@ -49,6 +49,8 @@ impl Gateway {
             hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
+            api_key_header: None,
+            api_key_parameter: None,
             metrics: recorder(),
         };
         let shutdown = CancellationToken::new();

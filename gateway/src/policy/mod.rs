@@ -1,5 +1,7 @@
 //! Policies: one trait, one visible list of factories.
 
+mod jwt;
+mod oauth2;
 #[cfg(test)]
 mod sample;
 mod transform_headers;
@@ -75,7 +77,11 @@ pub(crate) struct Site<'a> {
 pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>>;
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[("transform-headers", transform_headers::build)];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("jwt", jwt::build),
+    ("oauth2", oauth2::build),
+    ("transform-headers", transform_headers::build),
+];
 
 /// The factory of a policy id.
 pub(crate) fn factory(policy: &str) -> Option<Factory> {
