@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::environments::{self, DEFAULT};
 use crate::router;
 use crate::scope::Scope;
+use crate::seal::SealKey;
 use crate::users::{self, User};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use axum::Router;
@@ -62,6 +63,7 @@ const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/ap
 /// A REST service with the user admin/admin.
 struct Rest {
     router: Router,
+    app: AppState,
     db: Db,
     _folder: tempfile::TempDir,
 }
@@ -92,8 +94,8 @@ impl Rest {
         let password_hash = quick_hash("admin");
         let user = User { id: Uuid::new_v4(), name: "admin".to_owned(), password_hash };
         users::store::insert_if_absent(&db, &user, Clock::system().now()).await.unwrap();
-        let app = AppState::new(db.clone(), Clock::system(), CancellationToken::new());
-        Rest { router: router::service(app), db, _folder: folder }
+        let app = AppState::new(db.clone(), Clock::system(), Some(&seal_key()), CancellationToken::new());
+        Rest { router: router::service(app.clone()), app, db, _folder: folder }
     }
 
     /// Any request; `headers` come on top of those of an ordinary client.
@@ -169,6 +171,10 @@ impl Answer {
         assert_eq!(body["http_status"], self.status.as_u16(), "{}", self.text);
         format!("{} {}", self.status.as_u16(), body["technicalCode"].as_str().unwrap_or("-"))
     }
+}
+
+fn seal_key() -> SealKey {
+    SealKey::parse(&BASE64_STANDARD.encode([7; 32])).unwrap()
 }
 
 /// An argon2 hash with the least work there is: verifying reads the parameters from the hash.
