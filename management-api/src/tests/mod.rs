@@ -1,13 +1,17 @@
 //! The REST service as clients see it: one suite, on SQLite always, and on Postgres where the run has a server.
 
+mod api_keys;
+mod applications;
 mod errors;
 mod life_cycle;
 mod lists;
 mod nodes;
 mod plans;
+mod published;
 mod requests;
 mod server;
 mod store;
+mod subscriptions;
 mod updates;
 
 use crate::app::AppState;
@@ -59,6 +63,9 @@ use on_both_engines;
 
 /// Where the default environment's APIs are.
 const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/apis";
+
+/// Where the default environment's applications are.
+const APPLICATIONS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/applications";
 
 /// A REST service with the user admin/admin.
 struct Rest {
@@ -145,6 +152,28 @@ impl Rest {
     async fn plan(&self, api: &str, status: &str) -> String {
         let created = self.post(&format!("{api}/plans"), &plan(status)).await.is(201).json();
         format!("{api}/plans/{}", created["id"].as_str().unwrap())
+    }
+
+    /// Gives an API a published plan of a security type and answers its id.
+    async fn plan_of(&self, api: &str, security: &str, validation: &str) -> String {
+        let plan = json!({"name": security, "description": "d", "status": "published", "validation": validation,
+            "security": {"type": security}});
+        let created = self.post(&format!("{api}/plans"), &plan).await.is(201).json();
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Creates an application and answers its id.
+    async fn application(&self, client_id: Option<&str>) -> String {
+        let app = json!({"name": "app", "description": "d", "settings": {"app": {"client_id": client_id}}});
+        let created = self.post(APPLICATIONS, &app).await.is(201).json();
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Subscribes as the API's side and answers the URL of the subscription.
+    async fn subscription(&self, api: &str, plan: &str, application: &str) -> String {
+        let path = format!("{api}/subscriptions?application={application}&plan={plan}");
+        let created = self.act(&path).await.is(201).json();
+        format!("{api}/subscriptions/{}", created["id"].as_str().unwrap())
     }
 }
 

@@ -10,7 +10,7 @@ pub struct ApiKey {
     pub id: Uuid,
     pub key: String,
     /// Absent where the key itself is part of a subscription.
-    #[schema(required = false)]
+    #[schema(required = false, no_recursion)]
     pub subscriptions: Vec<SubscriptionItem>,
     #[schema(required = false)]
     pub application: Application,
