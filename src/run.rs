@@ -27,6 +27,7 @@ pub(crate) async fn management(mut settings: Settings, shutdown: CancellationTok
     let config = ManagementConfig {
         database_url: settings.database_url(),
         admin_password: settings.secret("admin_password"),
+        seal_key: settings.seal_key(),
         sync_token: settings.sync_token(),
         rest_listen: settings.address("rest_listen", "127.0.0.1:8083"),
         sync_listen: settings.address("sync_listen", "127.0.0.1:8084"),
