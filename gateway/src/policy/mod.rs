@@ -1,8 +1,15 @@
 //! Policies: one trait, one visible list of factories.
 
+mod assign_attributes;
+mod cloud_events;
+mod latency;
+mod media;
+mod message_filtering;
 #[cfg(test)]
 mod sample;
+mod status_code;
 mod transform_headers;
+mod transform_queryparams;
 
 use crate::call::Call;
 use crate::endpoint::Shared;
@@ -75,7 +82,15 @@ pub(crate) struct Site<'a> {
 pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>>;
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[("transform-headers", transform_headers::build)];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("cloud-events", cloud_events::build),
+    ("latency", latency::build),
+    ("message-filtering", message_filtering::build),
+    ("policy-assign-attributes", assign_attributes::build),
+    ("status-code", status_code::build),
+    ("transform-headers", transform_headers::build),
+    ("transform-queryparams", transform_queryparams::build),
+];
 
 /// The factory of a policy id.
 pub(crate) fn factory(policy: &str) -> Option<Factory> {
