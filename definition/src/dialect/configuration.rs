@@ -26,9 +26,14 @@ pub(super) fn of_policy(node: &Node<'_>, spec: &PolicySpec, stored: Option<&Sett
 }
 
 /// `configuration` of a resource.
-pub(super) fn of_resource(node: &Node<'_>, spec: &ResourceSpec, stored: Option<&Settings>) -> Option<Settings> {
+pub(super) fn of_resource(
+    node: &Node<'_>,
+    spec: &ResourceSpec,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
     let sent = node.settings();
-    let settings = of_plugin(node, Stage::Resources, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
+    let settings =
+        of_plugin(node, Stage::Resources, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
     report(node, Stage::Resources, (spec.check)(&settings));
     sent.map(|_| settings)
 }

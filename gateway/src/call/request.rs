@@ -36,7 +36,16 @@ impl Request {
     ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
         let timestamp = i64::try_from(now).unwrap_or(i64::MAX);
-        Request { head, body, trailers: None, context_path, path_params: Vec::new(), remote, local, timestamp }
+        Request {
+            head,
+            body,
+            trailers: None,
+            context_path,
+            path_params: Vec::new(),
+            remote,
+            local,
+            timestamp,
+        }
     }
 
     /// The path as it was sent, without decoding.

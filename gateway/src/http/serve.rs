@@ -1,5 +1,6 @@
 //! The request function: what happens to every request, in order.
 
+use super::cors::CorsRules;
 use super::ids::{self, Ids};
 use super::process;
 use super::reply::Reply;
@@ -95,9 +96,12 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     };
 
     // Before security: browsers send no credentials when they only ask.
-    if let Some(response) = api.cors.as_ref().and_then(|cors| cors.preflight(&head)) {
-        return Reply::Whole(response);
-    }
+    let preflight = api.cors.as_ref().and_then(|cors| cors.preflight(&head));
+    let observed = api.cors.as_ref().is_some_and(CorsRules::runs_policies);
+    let preflight = match preflight {
+        Some(response) if !observed => return Reply::Whole(response),
+        preflight => preflight,
+    };
 
     let request = request::Request::new(head, Body::stream(body), context_path, peer.address, peer.local);
     let origin = api.cors.as_ref().and_then(|_| request.head.headers.get(ORIGIN).cloned());
@@ -106,7 +110,13 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
 
     // The time limit ends with the response's head; a stream may go on for days.
     let limit = Duration::from_millis(REQUEST_TIMEOUT_MS);
-    let answer = timeout(limit, process::answer(&api, peer, &mut call, &mut meter)).await;
+    let answer = timeout(limit, async {
+        match preflight {
+            Some(response) => process::preflight(&api, &mut call, response).await,
+            None => process::answer(&api, peer, &mut call, &mut meter).await,
+        }
+    });
+    let answer = answer.await;
     let answer = answer.unwrap_or_else(|_| {
         Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout"))
     });

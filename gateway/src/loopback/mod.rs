@@ -1,5 +1,6 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
+mod flows;
 mod http_get;
 mod http_post;
 mod listener;

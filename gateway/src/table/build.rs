@@ -44,7 +44,8 @@ impl Rejection {
 pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Result<ApiRuntime, Rejection> {
     let facts = Arc::new(ApiFacts::new(deployment, &shared.node));
     let resources = Resources::build(&deployment.resources, shared).map_err(|(index, violations)| {
-        let Rejection { path, message, .. } = invalid(&format!("resources[{index}].configuration"), &violations);
+        let Rejection { path, message, .. } =
+            invalid(&format!("resources[{index}].configuration"), &violations);
         Rejection::new("RESOURCE_CONFIGURATION", path, message)
     })?;
     let mode = deployment.flow_execution.mode;
