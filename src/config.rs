@@ -34,6 +34,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),
+    ("tenant", "tenant of a gateway: it uses endpoints for this tenant or for all; none: every endpoint"),
     ("node_id", "stable name of a gateway node; default: a new one at each start"),
     ("log", "log filter, default info"),
     ("log_format", "text or json, default text"),

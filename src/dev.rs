@@ -61,6 +61,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         management: vec![format!("http://{}", management.sync)],
         token,
         tags: Vec::new(),
+        tenant: None,
         node_id: None,
         hostname: run::hostname(),
         connections_max: None,
