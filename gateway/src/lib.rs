@@ -8,6 +8,7 @@ mod expression;
 pub mod failure;
 mod flow;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
@@ -20,3 +21,4 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;

@@ -9,6 +9,10 @@ use crate::connector::settings::SettingsSchema;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+pub mod limits;
+pub mod quota;
+pub mod rate_limit;
+pub mod spike_arrest;
 pub mod transform_headers;
 
 tokens! {
@@ -52,7 +56,8 @@ impl PolicySpec {
 }
 
 /// Every policy that this build runs, in the order of their ids.
-pub static POLICIES: &[&PolicySpec] = &[&transform_headers::SPEC];
+pub static POLICIES: &[&PolicySpec] =
+    &[&quota::SPEC, &rate_limit::SPEC, &spike_arrest::SPEC, &transform_headers::SPEC];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
@@ -70,9 +75,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "mock",
     "policy-interrupt",
     "latency",
-    "rate-limit",
-    "quota",
-    "spike-arrest",
     "ip-filtering",
     "policy-request-validation",
     "json-validation",

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
@@ -144,6 +145,8 @@ pub struct Shared {
     pub kafka: Arc<kafka::Clients>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.

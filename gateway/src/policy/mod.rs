@@ -1,7 +1,11 @@
 //! Policies: one trait, one visible list of factories.
 
+mod limited;
+mod quota;
+mod rate_limit;
 #[cfg(test)]
 mod sample;
+mod spike_arrest;
 mod transform_headers;
 
 use crate::call::Call;
@@ -75,7 +79,12 @@ pub(crate) struct Site<'a> {
 pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>>;
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[("transform-headers", transform_headers::build)];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("quota", quota::build),
+    ("rate-limit", rate_limit::build),
+    ("spike-arrest", spike_arrest::build),
+    ("transform-headers", transform_headers::build),
+];
 
 /// The factory of a policy id.
 pub(crate) fn factory(policy: &str) -> Option<Factory> {
