@@ -21,6 +21,7 @@ mod node;
 mod openapi;
 mod page;
 mod plans;
+mod plugins;
 mod router;
 pub mod scope;
 mod seed;

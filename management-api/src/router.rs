@@ -2,7 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::{apis, connectors, deployments, instances, metrics, openapi, plans, swagger};
+use crate::{apis, connectors, deployments, instances, metrics, openapi, plans, plugins, swagger};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -52,6 +52,12 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(connectors::list_endpoints))
         .routes(routes!(connectors::get_endpoint))
         .routes(routes!(connectors::get_endpoint_schema))
+        .routes(routes!(plugins::list_policies))
+        .routes(routes!(plugins::get_policy))
+        .routes(routes!(plugins::get_policy_schema))
+        .routes(routes!(plugins::list_resources))
+        .routes(routes!(plugins::get_resource))
+        .routes(routes!(plugins::get_resource_schema))
         .layer(middleware::from_fn(bound))
         // After the layer: it waits on purpose, and bounds its own reads.
         .routes(routes!(deployments::get_deployment));

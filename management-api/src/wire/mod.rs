@@ -12,6 +12,7 @@ mod listener;
 mod node;
 mod params;
 mod plan;
+mod plugin;
 mod tokens;
 
 pub use api::*;
@@ -23,4 +24,5 @@ pub use listener::*;
 pub use node::*;
 pub use params::*;
 pub use plan::*;
+pub use plugin::*;
 pub use tokens::*;

@@ -85,6 +85,6 @@ pub struct InConnector {
     /// Environment.
     #[param(example = "DEFAULT")]
     pub env: String,
-    /// Id of the connector, such as `kafka`.
+    /// Id of the connector, policy or resource, such as `kafka`.
     pub connector: String,
 }
