@@ -12,7 +12,11 @@ use crate::violation::Violation;
 pub mod assign_attributes;
 pub mod cloud_events;
 pub mod latency;
+pub mod limits;
 pub mod message_filtering;
+pub mod quota;
+pub mod rate_limit;
+pub mod spike_arrest;
 pub mod status_code;
 pub mod transform_headers;
 pub mod transform_queryparams;
@@ -63,6 +67,9 @@ pub static POLICIES: &[&PolicySpec] = &[
     &latency::SPEC,
     &message_filtering::SPEC,
     &assign_attributes::SPEC,
+    &quota::SPEC,
+    &rate_limit::SPEC,
+    &spike_arrest::SPEC,
     &status_code::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
@@ -81,9 +88,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "json-to-json",
     "mock",
     "policy-interrupt",
-    "rate-limit",
-    "quota",
-    "spike-arrest",
     "ip-filtering",
     "policy-request-validation",
     "json-validation",
