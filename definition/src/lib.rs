@@ -12,6 +12,8 @@ pub mod deployment;
 pub mod dialect;
 pub mod digest;
 pub mod expression;
+pub mod failover;
+pub mod health_check;
 pub mod limits;
 pub mod plan;
 pub mod policy;

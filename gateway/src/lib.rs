@@ -6,9 +6,12 @@ mod consumers;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
+mod failover;
 pub mod failure;
 mod flow;
+mod health;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
@@ -22,3 +25,4 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;

@@ -85,7 +85,7 @@ pub(super) fn of_endpoint(
     Some(settings)
 }
 
-fn report(node: &Node<'_>, stage: Stage, violations: Vec<Violation>) {
+pub(super) fn report(node: &Node<'_>, stage: Stage, violations: Vec<Violation>) {
     for violation in violations {
         let path = join(&node.path, &violation.path);
         node.fail(stage, Violation { path, ..violation });

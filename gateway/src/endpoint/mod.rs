@@ -3,6 +3,8 @@
 use crate::call::Call;
 use crate::consumers::Consumers;
 use crate::failure::Failure;
+use crate::health;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::security::KeyNames;
 use crate::security::jwt::jwks::KeySets;
@@ -145,6 +147,8 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Asks for the health of endpoints that are no HTTP servers.
+    pub(crate) health: Arc<health::Client>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
     /// Subscriptions and API keys.
@@ -153,6 +157,8 @@ pub struct Shared {
     pub(crate) key_names: KeyNames,
     /// Key sets of JWT plans, by URL.
     pub(crate) key_sets: Arc<KeySets>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.
