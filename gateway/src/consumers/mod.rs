@@ -103,7 +103,12 @@ impl Consumers {
     }
 
     /// The subscription of an API and a plan that a key stands for, whether or not either is valid now.
-    pub(crate) fn by_key(&self, api: &str, hash: &Digest, plan: &str) -> Option<(Arc<Subscription>, Arc<ApiKey>)> {
+    pub(crate) fn by_key(
+        &self,
+        api: &str,
+        hash: &Digest,
+        plan: &str,
+    ) -> Option<(Arc<Subscription>, Arc<ApiKey>)> {
         self.read().by_key(api, hash, plan)
     }
 

@@ -39,7 +39,9 @@ impl Registry {
         let live = subscription.is_live(now_ms);
         // Open streams live on as long as the subscription does, whatever else changed.
         match old {
-            Some(old) if live && old.resource.api == subscription.resource.api && old.stop.reason().is_none() => {
+            Some(old)
+                if live && old.resource.api == subscription.resource.api && old.stop.reason().is_none() =>
+            {
                 subscription.stop = Arc::clone(&old.stop);
             }
             Some(old) => old.stop.signal(StopReason::AccessEnded),

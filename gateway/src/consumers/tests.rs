@@ -69,7 +69,11 @@ fn what_is_removed_is_gone_and_ends_its_streams() {
     assert!(consumers.by_client("a", "c", "p").is_none());
     assert_eq!(before.stop.reason(), Some(StopReason::AccessEnded));
     assert_eq!(consumers.read().counts(), (0, 0));
-    assert_eq!(consumers.apply(&delete(KIND_API_KEY, "k"), 100), Ok(Level::Removed), "once more does no harm");
+    assert_eq!(
+        consumers.apply(&delete(KIND_API_KEY, "k"), 100),
+        Ok(Level::Removed),
+        "once more does no harm"
+    );
 }
 
 #[test]
@@ -86,7 +90,10 @@ fn an_update_keeps_streams_as_long_as_access_lasts() {
     assert!(!consumers.by_client("a", "c", "p").unwrap().is_open(100));
     put(&consumers, &subscription("s", json!({})));
     let resumed = consumers.by_client("a", "c", "p").unwrap();
-    assert!(resumed.stop.reason().is_none() && resumed.is_open(100), "new streams are not told of the old end");
+    assert!(
+        resumed.stop.reason().is_none() && resumed.is_open(100),
+        "new streams are not told of the old end"
+    );
 }
 
 #[test]

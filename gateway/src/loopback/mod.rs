@@ -1,6 +1,7 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
 mod flows;
+mod consumers;
 mod http_get;
 mod http_post;
 mod listener;

@@ -149,11 +149,15 @@ impl Kind {
     /// The last word of the plan that was chosen.
     async fn enter(&self, call: &mut Call, token: Token, access: &Access) -> Result<(), Failure> {
         match (self, token, access) {
-            (Kind::Jwt(plan), Token::Jwt { token, client_id }, _) => plan.enter(call, *token, client_id).await,
+            (Kind::Jwt(plan), Token::Jwt { token, client_id }, _) => {
+                plan.enter(call, *token, client_id).await
+            }
             (Kind::Oauth2(plan), Token::Introspected { answer, client_id }, _) => {
                 plan.enter(call, &answer, client_id)
             }
-            (Kind::ApiKey(plan), Token::Key { key, .. }, Access::Key(_, found)) => plan.enter(call, key, found),
+            (Kind::ApiKey(plan), Token::Key { key, .. }, Access::Key(_, found)) => {
+                plan.enter(call, key, found)
+            }
             _ => Ok(()),
         }
     }

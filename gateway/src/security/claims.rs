@@ -36,7 +36,8 @@ pub(super) fn scopes(claims: &Claims, separator: &str) -> Vec<String> {
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
     };
-    let mut scopes: Vec<String> = claims.get("scope").or_else(|| claims.get("scp")).map(texts).unwrap_or_default();
+    let mut scopes: Vec<String> =
+        claims.get("scope").or_else(|| claims.get("scp")).map(texts).unwrap_or_default();
     scopes.retain(|scope| !scope.is_empty());
     scopes
 }

@@ -10,6 +10,8 @@ pub(crate) mod jwt;
 mod key_less;
 pub(crate) mod oauth2;
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use api_key::KeyNames;
@@ -52,11 +54,20 @@ enum Token {
     /// There is something, and it cannot be a credential of this kind.
     Invalid,
     /// An API key: its hash, and the key itself for the attribute.
-    Key { hash: Digest, key: String },
+    Key {
+        hash: Digest,
+        key: String,
+    },
     /// A token of a client that is not verified yet.
-    Jwt { client_id: String, token: Box<jwt::Decoded> },
+    Jwt {
+        client_id: String,
+        token: Box<jwt::Decoded>,
+    },
     /// A token that the authorization server vouched for.
-    Introspected { client_id: String, answer: oauth2::Answer },
+    Introspected {
+        client_id: String,
+        answer: oauth2::Answer,
+    },
     /// Nothing is asked for.
     Nobody,
 }
@@ -115,12 +126,8 @@ fn kind(
     let kind = match security.security_type {
         PlanSecurityType::Subscription => return Ok(None),
         PlanSecurityType::KeyLess => Ok(Kind::KeyLess),
-        PlanSecurityType::ApiKey => {
-            api_key::ApiKeyPlan::new(settings, &shared.key_names).map(Kind::ApiKey)
-        }
-        PlanSecurityType::Jwt => {
-            jwt::JwtPlan::new(settings, shared).map(|plan| Kind::Jwt(Box::new(plan)))
-        }
+        PlanSecurityType::ApiKey => api_key::ApiKeyPlan::new(settings, &shared.key_names).map(Kind::ApiKey),
+        PlanSecurityType::Jwt => jwt::JwtPlan::new(settings, shared).map(|plan| Kind::Jwt(Box::new(plan))),
         PlanSecurityType::Oauth2 => {
             oauth2::Oauth2Plan::new(settings, resources).map(|plan| Kind::Oauth2(Box::new(plan)))
         }

@@ -45,7 +45,9 @@ impl Oauth2Plan {
 
     pub(super) async fn token(&self, call: &Call, memory: &mut Memory) -> Result<Token, Trouble> {
         let Some(text) = bearer::find(call) else { return Ok(Token::Absent) };
-        let Some(introspector) = self.0.as_ref().filter(|_| !text.is_empty()) else { return Ok(Token::Invalid) };
+        let Some(introspector) = self.0.as_ref().filter(|_| !text.is_empty()) else {
+            return Ok(Token::Invalid);
+        };
         match introspector.ask(call, text, memory).await {
             Ok(answer) => Ok(match answer.client_id() {
                 Some(client_id) if answer.introspection.active => Token::Introspected { client_id, answer },
@@ -102,7 +104,8 @@ impl Introspector {
         let servers = resources.authorization_servers();
         let named = settings.oauth_resource.literal().map(str::trim);
         if let Some(name) = named.filter(|name| !servers.contains_key(*name)) {
-            let message = format!("#/oauthResource: the API has no enabled resource `{name}` of the type oauth2");
+            let message =
+                format!("#/oauthResource: the API has no enabled resource `{name}` of the type oauth2");
             return Err(vec![Violation::new("oauthResource", "data.invalid", message)]);
         }
         let cache = settings.oauth_cache_resource.as_deref().filter(|name| !name.trim().is_empty());
@@ -129,7 +132,8 @@ impl Introspector {
         let introspection = match known {
             Some((_, introspection)) => Arc::clone(introspection),
             None => {
-                let introspection = self.introspect(server, name, &token, call.request.timestamp / 1000).await?;
+                let introspection =
+                    self.introspect(server, name, &token, call.request.timestamp / 1000).await?;
                 memory.0.push((Arc::clone(server), Arc::clone(&introspection)));
                 introspection
             }

@@ -18,7 +18,8 @@ pub(super) fn fits(rules: &Confirmation, call: &Call, claims: &Claims) -> bool {
     let Some(bound_to) = bound_to else { return rules.ignore_missing };
     let header = call.request.head.headers.get(thumbprint.header_name.as_str());
     let certificate = header.and_then(|value| value.to_str().ok()).and_then(certificate);
-    certificate.is_some_and(|der| URL_SAFE_NO_PAD.encode(Sha256::digest(der)) == bound_to.trim_end_matches('='))
+    certificate
+        .is_some_and(|der| URL_SAFE_NO_PAD.encode(Sha256::digest(der)) == bound_to.trim_end_matches('='))
 }
 
 /// DER of a certificate in PEM, percent-encoded or not, or in bare base64.

@@ -103,7 +103,11 @@ impl Source {
             // Callers do not wait for it: what is there still holds.
             tokio::spawn(async move { source.fetch(Some(&old)).await });
         }
-        if current.keys.iter().any(|key| key.may_be(id)) { Ok(current) } else { self.fetch(Some(&current)).await }
+        if current.keys.iter().any(|key| key.may_be(id)) {
+            Ok(current)
+        } else {
+            self.fetch(Some(&current)).await
+        }
     }
 
     /// A set that is newer than `seen`, if one may be fetched now; else the one that is there.

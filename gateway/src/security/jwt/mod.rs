@@ -52,7 +52,12 @@ impl JwtPlan {
         }
     }
 
-    pub(super) async fn enter(&self, call: &mut Call, token: Decoded, client_id: String) -> Result<(), Failure> {
+    pub(super) async fn enter(
+        &self,
+        call: &mut Call,
+        token: Decoded,
+        client_id: String,
+    ) -> Result<(), Failure> {
         match &self.0 {
             Some(verifier) => verifier.enter(call, token, Some(client_id)).await,
             None => Err(unexpected("JWT_POLICY_ERROR")),
@@ -134,10 +139,11 @@ impl Verifier {
     }
 
     async fn verify_signature(&self, call: &Call, token: &Decoded) -> Result<(), Failure> {
-        let candidates = self.keys.find(call, token.key_id()).await.map_err(|unresolved| match unresolved {
-            Unresolved::KeySet => unexpected("JWT_JWKS_RESOLUTION_ERROR"),
-            Unresolved::Settings => unexpected("JWT_POLICY_ERROR"),
-        })?;
+        let candidates =
+            self.keys.find(call, token.key_id()).await.map_err(|unresolved| match unresolved {
+                Unresolved::KeySet => unexpected("JWT_JWKS_RESOLUTION_ERROR"),
+                Unresolved::Settings => unexpected("JWT_POLICY_ERROR"),
+            })?;
         let hash = token.hash(&candidates.scope);
         if self.verified.get(&hash) == Some(candidates.generation) {
             return Ok(());
