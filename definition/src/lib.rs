@@ -7,6 +7,7 @@ pub mod connector;
 pub mod deployment;
 pub mod dialect;
 pub mod digest;
+pub mod expression;
 pub mod limits;
 pub mod plan;
 pub mod policy;
