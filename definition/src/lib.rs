@@ -13,6 +13,7 @@ pub mod plan;
 pub mod policy;
 pub mod qos;
 mod reader;
+pub mod resource;
 pub mod secrets;
 pub mod token;
 pub mod violation;

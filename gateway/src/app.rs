@@ -8,6 +8,7 @@ use crate::node::{self, Node};
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
 use crate::table::Table;
+use crate::table::facts::NodeFacts;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -76,7 +77,9 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let (listener, addr) = bind("clients", config.listen).await?;
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
     let clients = Clients::with_addresses(config.kafka_addresses);
-    let table = Arc::new(Table::new(Shared { kafka: Arc::new(clients) }));
+    let node_facts =
+        NodeFacts { id: config.node_id.clone().unwrap_or_default(), tags: config.tags.clone() };
+    let table = Arc::new(Table::new(Shared { kafka: Arc::new(clients), node: Arc::new(node_facts) }));
     let sync_config = SyncConfig {
         management: config.management,
         token: config.token,

@@ -1,15 +1,22 @@
 //! The data plane: stateless nodes that bridge web clients to brokers.
 
 pub mod app;
+mod call;
 pub mod endpoint;
 mod entrypoint;
+mod expression;
 pub mod failure;
+mod flow;
 mod http;
 #[cfg(test)]
 mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod policy;
+mod proxy;
+mod resource;
+mod security;
 mod stop;
 pub mod sync;
 pub mod table;

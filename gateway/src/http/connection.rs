@@ -132,7 +132,8 @@ mod tests {
         let (tcp, address) = listener.accept().await.unwrap();
         let table = Arc::new(Table::new(Shared::default()));
         let front = Arc::new(Front { table, head_patience, idle_patience });
-        let connection = serve_connection(tcp, Peer::new(address.ip()), front, Arc::default());
+        let peer = Peer::new(address.ip(), tcp.local_addr().unwrap());
+        let connection = serve_connection(tcp, peer, front, Arc::default());
         assert!(size_of_val(&connection) <= 1024, "{} bytes for each connection", size_of_val(&connection));
         tokio::spawn(connection);
         client

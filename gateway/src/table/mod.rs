@@ -5,6 +5,8 @@
 
 pub(crate) mod balancer;
 pub(crate) mod build;
+pub mod facts;
+pub(crate) mod groups;
 pub(crate) mod routes;
 pub(crate) mod runtime;
 
@@ -112,8 +114,10 @@ impl Table {
         for (_, runtime) in held.values().filter_map(|held| held.serving.as_ref()) {
             // Without a plan nobody may call the API, so that there is nothing at its paths.
             for path in runtime.paths.iter().filter(|_| !runtime.plans.is_empty()) {
-                if let Some(Route::Serving(other)) = table.insert(path, Route::Serving(Arc::clone(runtime))) {
-                    tracing::warn!(api.id = %runtime.id, other = %other.id, path = %path.path,
+                let context_path = path.path.as_str().into();
+                let route = Route::Serving { api: Arc::clone(runtime), context_path };
+                if let Some(Route::Serving { api: other, .. }) = table.insert(path, route) {
+                    tracing::warn!(api.id = %runtime.facts.id, other = %other.facts.id, path = %path.path,
                         "two APIs have the same path: the first one is not reachable there");
                 }
             }
