@@ -20,3 +20,5 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+
+pub use expression::probe;
