@@ -138,9 +138,9 @@ fn push_list<D: Database, T: Clone>(query: &mut QueryBuilder<D>, values: &[T])
 where
     for<'q> T: Encode<'q, D> + Type<D>,
 {
-    query.push(" in (select null where 1 = 0");
+    query.push(" in (null");
     for value in values {
-        query.push(" union all select ").push_bind(value.clone());
+        query.push(", ").push_bind(value.clone());
     }
     query.push(")");
 }
