@@ -45,9 +45,12 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         management: settings.management(),
         token: settings.sync_token(),
         tags: settings.list("tags"),
+        tenant: settings.text("tenant").map(str::to_owned),
         node_id: settings.text("node_id").map(str::to_owned),
         hostname: hostname(),
         connections_max: None,
+        rate_limit_store: settings.rate_limit_store(),
+        trusted_proxies: settings.trusted_proxies(),
         metrics: install_metrics()?,
         kafka_addresses: HashMap::new(),
     };

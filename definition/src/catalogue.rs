@@ -46,7 +46,7 @@ fn of_entrypoint(spec: &EntrypointSpec) -> Connector {
         description: spec.description,
         supported_api_type: spec.api_type.beta_label(),
         supported_modes: spec.modes,
-        supported_qos: qos::entrypoint_levels(spec.kind),
+        supported_qos: spec.kind.map(qos::entrypoint_levels).unwrap_or_default(),
         available_features: spec.features,
         schema: (spec.schema)().document(),
     }
@@ -59,7 +59,7 @@ fn of_endpoint(spec: &EndpointSpec) -> Connector {
         description: spec.description,
         supported_api_type: spec.api_type.beta_label(),
         supported_modes: spec.modes,
-        supported_qos: qos::endpoint_levels(spec.kind),
+        supported_qos: spec.kind.map(qos::endpoint_levels).unwrap_or_default(),
         available_features: spec.features,
         schema: (spec.schema)().document(),
     }

@@ -1,15 +1,26 @@
 //! The data plane: stateless nodes that bridge web clients to brokers.
 
 pub mod app;
+mod call;
 pub mod endpoint;
 mod entrypoint;
+mod expression;
+mod failover;
 pub mod failure;
+mod flow;
+mod health;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod policy;
+mod proxy;
+mod resource;
+mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;

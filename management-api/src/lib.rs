@@ -24,6 +24,7 @@ mod node;
 mod openapi;
 mod page;
 mod plans;
+mod plugins;
 mod router;
 pub mod scope;
 pub mod seal;

@@ -3,8 +3,8 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::{
-    api_keys, apis, applications, connectors, deployments, instances, metrics, openapi, plans, subscriptions,
-    swagger,
+    api_keys, apis, applications, connectors, deployments, instances, metrics, openapi, plans, plugins,
+    subscriptions, swagger,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -57,6 +57,12 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(connectors::list_endpoints))
         .routes(routes!(connectors::get_endpoint))
         .routes(routes!(connectors::get_endpoint_schema))
+        .routes(routes!(plugins::list_policies))
+        .routes(routes!(plugins::get_policy))
+        .routes(routes!(plugins::get_policy_schema))
+        .routes(routes!(plugins::list_resources))
+        .routes(routes!(plugins::get_resource))
+        .routes(routes!(plugins::get_resource_schema))
         .layer(middleware::from_fn(bound))
         // After the layer: it waits on purpose, and bounds its own reads.
         .routes(routes!(deployments::get_deployment));

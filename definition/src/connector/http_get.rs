@@ -18,7 +18,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     listener: ListenerType::Http,
     modes: &[Mode::Subscribe],
     features: &[Feature::Limit, Feature::Resume],
-    kind: EntrypointKind::HttpGet,
+    kind: Some(EntrypointKind::HttpGet),
     schema,
     check,
 };

@@ -17,7 +17,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     listener: ListenerType::Http,
     modes: &[Mode::Publish],
     features: &[],
-    kind: EntrypointKind::HttpPost,
+    kind: Some(EntrypointKind::HttpPost),
     schema,
     check,
 };

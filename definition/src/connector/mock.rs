@@ -16,7 +16,7 @@ pub static SPEC: EndpointSpec = EndpointSpec {
     api_type: ApiType::Message,
     modes: &[Mode::Publish, Mode::Subscribe],
     features: &[Feature::Limit, Feature::Resume],
-    kind: EndpointKind::Mock,
+    kind: Some(EndpointKind::Mock),
     schema,
     check,
     enabled: |_| SPEC.modes.to_vec(),

@@ -39,8 +39,8 @@ pub struct EntrypointSpec {
     pub listener: ListenerType,
     pub modes: &'static [Mode],
     pub features: &'static [Feature],
-    /// Row of the quality matrix.
-    pub kind: EntrypointKind,
+    /// Row of the quality matrix; `None`: the matrix is about messages, and this connector has none.
+    pub kind: Option<EntrypointKind>,
     /// Schema of `configuration`.
     pub schema: fn() -> &'static SettingsSchema,
     /// Every fault of complete settings, with paths relative to them.
@@ -56,8 +56,8 @@ pub struct EndpointSpec {
     pub api_type: ApiType,
     pub modes: &'static [Mode],
     pub features: &'static [Feature],
-    /// Column of the quality matrix.
-    pub kind: EndpointKind,
+    /// Column of the quality matrix; `None`: the matrix is about messages, and this connector has none.
+    pub kind: Option<EndpointKind>,
     /// Schema of `configuration` and of the shared part.
     pub schema: fn() -> &'static SettingsSchema,
     /// Every fault of effective settings, with paths relative to them.
@@ -138,6 +138,18 @@ pub fn is_message_entrypoint(id: &str) -> bool {
         .any(|(known, api_type)| known == id && api_type == ApiType::Message)
 }
 
+/// Fails when a member of a schema has no description, or a list holds secrets.
+#[cfg(test)]
+pub(crate) fn described(place: &str, schema: &serde_json::Value) {
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        assert!(member["description"].is_string(), "{place}.{name} has no description");
+        described(&format!("{place}.{name}"), member);
+        let items = &member["items"];
+        described(&format!("{place}.{name}[]"), items);
+        assert!(!crate::secrets::holds_secrets(items), "secrets in lists are not masked: {place}.{name}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,10 +167,10 @@ mod tests {
     #[test]
     fn an_id_names_the_row_or_column_of_its_connector() {
         for spec in ENTRYPOINTS {
-            assert_eq!(EntrypointKind::parse(spec.id), Some(spec.kind), "{}", spec.id);
+            assert_eq!(EntrypointKind::parse(spec.id), spec.kind, "{}", spec.id);
         }
         for spec in ENDPOINTS {
-            assert_eq!(EndpointKind::parse(spec.id), Some(spec.kind), "{}", spec.id);
+            assert_eq!(EndpointKind::parse(spec.id), spec.kind, "{}", spec.id);
         }
     }
 
@@ -179,18 +191,6 @@ mod tests {
 
     #[test]
     fn every_schema_describes_its_members_and_hides_no_secret_in_a_list() {
-        fn described(place: &str, schema: &serde_json::Value) {
-            for (name, member) in schema["properties"].as_object().into_iter().flatten() {
-                assert!(member["description"].is_string(), "{place}.{name} has no description");
-                described(&format!("{place}.{name}"), member);
-                let items = &member["items"];
-                described(&format!("{place}.{name}[]"), items);
-                assert!(
-                    !crate::secrets::holds_secrets(items),
-                    "secrets in lists are not masked: {place}.{name}"
-                );
-            }
-        }
         for spec in ENTRYPOINTS {
             described(spec.id, (spec.schema)().document());
         }

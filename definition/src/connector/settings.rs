@@ -4,6 +4,7 @@
 //! numbers in strings and lenient enum spellings become exact, defaults are filled in) and checks them.
 
 use crate::api::Settings;
+use crate::expression::Template;
 use crate::reader::{kind as kind_of, quote, whole};
 use crate::secrets;
 use crate::token::fold;
@@ -63,7 +64,10 @@ impl SettingsSchema {
             Part::Shared => &self.part,
         };
         let instance = Value::Object(settings.clone());
-        validator.iter_errors(&instance).map(|error| explain(&self.document, &error)).collect()
+        let mut violations: Vec<Violation> =
+            validator.iter_errors(&instance).map(|error| explain(&self.document, &error)).collect();
+        check_expressions(&self.document, "", &instance, &mut violations);
+        violations
     }
 
     /// Completes, checks and reads settings.
@@ -75,6 +79,30 @@ impl SettingsSchema {
         }
         serde_json::from_value(Value::Object(settings))
             .map_err(|error| vec![Violation::new("", "data.invalid", format!("#: {error}"))])
+    }
+}
+
+/// Reports every text that the schema marks as a template (`x-expression`) and that cannot be parsed.
+fn check_expressions(schema: &Value, pointer: &str, value: &Value, violations: &mut Vec<Violation>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let below = format!("{pointer}/{key}");
+                check_expressions(&schema["properties"][key], &below, value, violations);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                check_expressions(&schema["items"], &format!("{pointer}/{index}"), value, violations);
+            }
+        }
+        Value::String(text) if schema["x-expression"] == true => {
+            if let Err(error) = Template::parse(text) {
+                let message = format!("#{pointer}: the expression cannot be read: {error}");
+                violations.push(Violation::new(dotted(pointer), "data.invalid", message));
+            }
+        }
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
     }
 }
 

@@ -18,7 +18,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     listener: ListenerType::Http,
     modes: &[Mode::Subscribe],
     features: &[Feature::Resume],
-    kind: EntrypointKind::Sse,
+    kind: Some(EntrypointKind::Sse),
     schema,
     check,
 };

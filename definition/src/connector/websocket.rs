@@ -17,7 +17,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     listener: ListenerType::Http,
     modes: &[Mode::Publish, Mode::Subscribe],
     features: &[],
-    kind: EntrypointKind::WebSocket,
+    kind: Some(EntrypointKind::WebSocket),
     schema,
     check,
 };

@@ -2,9 +2,11 @@
 
 use super::Context;
 use crate::api::{Endpoint, EndpointGroup, Settings};
-use crate::connector::settings::Part;
+use crate::connector::settings::{Part, SettingsSchema};
 use crate::connector::{EndpointSpec, EntrypointSpec};
+use crate::policy::PolicySpec;
 use crate::reader::{Node, Stage, join};
+use crate::resource::ResourceSpec;
 use crate::secrets;
 use crate::violation::Violation;
 
@@ -13,6 +15,42 @@ pub(super) fn of_entrypoint(node: &Node<'_>, spec: &EntrypointSpec) -> Option<Se
     let settings = (spec.schema)().complete(node.settings()?, Part::Whole);
     report(node, Stage::Listeners, (spec.check)(&settings));
     Some(settings)
+}
+
+/// `configuration` of a step. A policy whose settings are absent has its defaults.
+pub(super) fn of_policy(node: &Node<'_>, spec: &PolicySpec, stored: Option<&Settings>) -> Option<Settings> {
+    let sent = node.settings();
+    let settings = of_plugin(node, Stage::Flows, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
+    report(node, Stage::Flows, (spec.check)(&settings));
+    sent.map(|_| settings)
+}
+
+/// `configuration` of a resource.
+pub(super) fn of_resource(
+    node: &Node<'_>,
+    spec: &ResourceSpec,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
+    let sent = node.settings();
+    let settings =
+        of_plugin(node, Stage::Resources, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
+    report(node, Stage::Resources, (spec.check)(&settings));
+    sent.map(|_| settings)
+}
+
+/// Puts stored secrets in the place of masks, and completes.
+pub(super) fn of_plugin(
+    node: &Node<'_>,
+    stage: Stage,
+    schema: &SettingsSchema,
+    mut settings: Settings,
+    stored: Option<&Settings>,
+) -> Settings {
+    for path in secrets::restore(schema.document(), &mut settings, stored) {
+        let message = format!("#: {path} is masked and nothing is stored for it, send the value");
+        node.fail(stage, Violation::new(join(&node.path, &path), "data.invalid", message));
+    }
+    schema.complete(settings, Part::Whole)
 }
 
 /// One of the places that hold settings of an endpoint. Missing members are left to `check_effective`.
@@ -34,7 +72,7 @@ pub(super) fn of_endpoint(
     Some(settings)
 }
 
-fn report(node: &Node<'_>, stage: Stage, violations: Vec<Violation>) {
+pub(super) fn report(node: &Node<'_>, stage: Stage, violations: Vec<Violation>) {
     for violation in violations {
         let path = join(&node.path, &violation.path);
         node.fail(stage, Violation { path, ..violation });

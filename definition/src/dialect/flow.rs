@@ -1,9 +1,10 @@
 //! Flows: when they apply (selectors) and what they do (steps).
 
-use super::{Context, cors};
+use super::{Context, configuration, cors};
 use crate::api::{ApiType, Flow, PathOperator, Selector, Step};
 use crate::api::{FlowExecution, FlowMode};
-use crate::policy;
+use crate::expression::Template;
+use crate::policy::{self, Phase, PolicySpec};
 use crate::reader::{Node, Stage, quote};
 use crate::token::tokens;
 use crate::{api::Family, connector};
@@ -34,19 +35,19 @@ pub(super) fn read_all(node: &Node<'_>, context: &Context<'_>) -> Vec<Flow> {
 }
 
 fn read(node: &Node<'_>, context: &Context<'_>) -> Flow {
-    let steps = |phase: &str| {
-        let nodes = node.get(phase).objects();
-        nodes.iter().map(|node| read_step(node, context)).collect()
+    let steps = |phase: Phase| {
+        let nodes = node.get(phase.label()).objects();
+        nodes.iter().map(|node| read_step(node, phase, context)).collect()
     };
     Flow {
         id: node.get("id").trimmed(),
         name: node.get("name").text(),
         enabled: node.get("enabled").flag().unwrap_or(true),
         selectors: read_selectors(&node.get("selectors"), context),
-        request: steps("request"),
-        response: steps("response"),
-        subscribe: steps("subscribe"),
-        publish: steps("publish"),
+        request: steps(Phase::Request),
+        response: steps(Phase::Response),
+        subscribe: steps(Phase::Subscribe),
+        publish: steps(Phase::Publish),
         tags: node.get("tags").texts(),
     }
 }
@@ -92,7 +93,11 @@ fn read_selector(node: &Node<'_>, context: &Context<'_>) -> Option<(SelectorType
             channel_operator: node.get("channelOperator").token().unwrap_or(PathOperator::StartsWith),
             entrypoints: entrypoints(&node.get("entrypoints")),
         },
-        SelectorType::Condition => Selector::Condition { condition: node.get("condition").required_text() },
+        SelectorType::Condition => {
+            let condition = node.get("condition");
+            check_expression(&condition);
+            Selector::Condition { condition: condition.required_text() }
+        }
     };
     Some((kind, selector))
 }
@@ -114,25 +119,83 @@ fn entrypoints(node: &Node<'_>) -> Vec<String> {
     ids
 }
 
-fn read_step(node: &Node<'_>, context: &Context<'_>) -> Step {
+fn read_step(node: &Node<'_>, phase: Phase, context: &Context<'_>) -> Step {
     let description = node.get("description");
-    let policy = node.get("policy");
-    let step = Step {
-        name: node.get("name").required_text(),
-        description: match context.spelling {
-            Family::Beta => Some(description.required_text()),
-            Family::V4 => description.trimmed(),
-        },
-        enabled: node.get("enabled").flag().unwrap_or(true),
-        policy: policy.required_text(),
-        configuration: node.get("configuration").settings(),
-        condition: node.get("condition").trimmed(),
-        message_condition: node.get("messageCondition").trimmed(),
+    let name = node.get("name").required_text();
+    let description = match context.spelling {
+        Family::Beta => Some(description.required_text()),
+        Family::V4 => description.trimmed(),
     };
-    if !step.policy.is_empty()
-        && let Some(reason) = policy::refusal(&step.policy)
-    {
-        policy.wrong(Stage::Flows, reason);
+    let policy = node.get("policy").required_text();
+    let spec = spec(&node.get("policy"), &policy, phase, context);
+    let (condition, message_condition) = (node.get("condition"), node.get("messageCondition"));
+    check_expression(&condition);
+    check_expression(&message_condition);
+    Step {
+        enabled: node.get("enabled").flag().unwrap_or(true),
+        configuration: match spec {
+            Some(spec) => {
+                let stored = context.stored_step(&policy, &name).and_then(|step| step.configuration.as_ref());
+                configuration::of_policy(&node.get("configuration"), spec, stored)
+            }
+            None => node.get("configuration").settings(),
+        },
+        description,
+        policy,
+        name,
+        condition: condition.trimmed(),
+        message_condition: message_condition.trimmed(),
     }
-    step
+}
+
+/// The specification of a step's policy, when it exists and may stand in this phase.
+fn spec(node: &Node<'_>, id: &str, phase: Phase, context: &Context<'_>) -> Option<&'static PolicySpec> {
+    if id.is_empty() {
+        return None;
+    }
+    let spec = match policy::policy(id) {
+        Ok(spec) => spec,
+        Err(reason) => {
+            node.wrong(Stage::Flows, reason);
+            return None;
+        }
+    };
+    if let Some(api_type) = context.api_type
+        && !spec.phases(api_type).contains(&phase)
+    {
+        let phases: Vec<&str> = spec.phases(api_type).iter().map(|phase| phase.label()).collect();
+        let (id, api_type, phase) = (quote(id), api_type.label(), phase.label());
+        node.wrong(
+            Stage::Flows,
+            match phases.is_empty() {
+                true => format!(
+                    "names the policy {id}, which is not possible in {api_type} APIs; remove the step"
+                ),
+                false => format!(
+                    "names the policy {id}, which is not possible in the phase {phase} of {api_type} APIs; \
+                     move the step to {}",
+                    phases.join(" or ")
+                ),
+            },
+        );
+    }
+    Some(spec)
+}
+
+/// Reports an expression that cannot be parsed.
+pub(super) fn check_expression(node: &Node<'_>) {
+    let Some(text) = node.value().and_then(serde_json::Value::as_str) else { return };
+    if let Err(error) = Template::parse(text.trim()) {
+        node.wrong(Stage::Flows, format!("cannot be read as an expression: {error}"));
+    }
+}
+
+impl Context<'_> {
+    /// The stored step of the same policy and name, which masked secrets may refer to.
+    fn stored_step(&self, policy: &str, name: &str) -> Option<&Step> {
+        let mut steps = self.stored_flows.iter().flat_map(|flow| {
+            [&flow.request, &flow.response, &flow.subscribe, &flow.publish].into_iter().flatten()
+        });
+        steps.find(|step| step.policy == policy && step.name == name)
+    }
 }

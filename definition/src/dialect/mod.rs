@@ -3,7 +3,7 @@
 //! Reading converts while it reads: every member is looked for under both names, enumerations are accepted in every
 //! case, and what comes out no longer knows which dialect it was written in, but for the family it was created in.
 
-use crate::api::{Api, ApiType, Family, LifecycleState, Visibility};
+use crate::api::{Api, ApiType, Family, Flow, LifecycleState, Visibility};
 use crate::plan::{Plan, PlanStatus};
 use crate::reader::{Node, Report, Stage};
 use crate::token::fold;
@@ -66,6 +66,8 @@ struct Context<'a> {
     /// `None` while unreadable: then nothing is checked against it.
     api_type: Option<ApiType>,
     current: Option<&'a Api>,
+    /// Flows that are replaced by those of the document.
+    stored_flows: &'a [Flow],
 }
 
 /// Reads, checks and completes a definition. Every violation is reported; the first one is that of the earliest
@@ -85,7 +87,8 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     let family = current.map_or(spelling, |current| current.family);
     definition_version(&node.get("definitionVersion"), current.is_some());
     let api_type = api_type(&node.get("type"), current);
-    let context = Context { family, spelling, api_type, current };
+    let stored_flows = current.map(|current| current.flows.as_slice()).unwrap_or_default();
+    let context = Context { family, spelling, api_type, current, stored_flows };
     let mut api = read_members(&node, &context);
     if let ReadApi::Update { id, current } = read {
         update_members(&node, id, current, &mut api);
@@ -163,7 +166,7 @@ fn read_members(node: &Node<'_>, context: &Context<'_>) -> Api {
         flow_execution: flow::execution(node),
         flows: flow::read_all(&node.get("flows"), context),
         properties: property::read_properties(&node.get("properties"), context),
-        resources: property::read_resources(&node.get("resources")),
+        resources: property::read_resources(&node.get("resources"), context),
         response_templates: property::read_templates(&node.get("responseTemplates")),
         services: Map::new(),
         failover: service::failover(&node.get("failover")),
@@ -192,7 +195,7 @@ fn update_members(node: &Node<'_>, id: &str, current: &Api, api: &mut Api) {
     api.cross_id = node.get("crossId").trimmed().or_else(|| current.cross_id.clone());
     let notifications = node.get("disableMembershipNotifications").flag();
     api.disable_membership_notifications = notifications.unwrap_or(current.disable_membership_notifications);
-    api.services = service::read_all(&node.get("services"), &["dynamicProperty"], Stage::Resources);
+    api.services = service::of_api(&node.get("services"));
 }
 
 /// What keeps a saved definition from being started: a document may be drafted without a listener, not served.

@@ -60,7 +60,14 @@ pub fn read_update_plans(
 fn read_one(node: &Node<'_>, api: &Api, purpose: &Purpose<'_>) -> PlanDocument {
     // Members that only the beta demands are not demanded of plans of 4.x APIs.
     let spelling = if node.get("mode").is_absent() { api.family } else { Family::V4 };
-    let context = Context { family: api.family, spelling, api_type: Some(api.api_type), current: Some(api) };
+    let stored_flows = purpose.current.map(|plan| plan.flows.as_slice()).unwrap_or_default();
+    let context = Context {
+        family: api.family,
+        spelling,
+        api_type: Some(api.api_type),
+        current: Some(api),
+        stored_flows,
+    };
     let security = match purpose.current {
         Some(current) => PlanSecurity {
             security_type: current.security.security_type,

@@ -5,12 +5,14 @@
 
 use super::analytics;
 use crate::api::{
-    Api, Cors, Endpoint, EndpointGroup, Entrypoint, Flow, Listener, ListenerType, Property, Selector,
-    Settings, Step,
+    Api, Cors, Endpoint, EndpointGroup, Entrypoint, Flow, Listener, ListenerType, Property, Resource,
+    Selector, Settings, Step,
 };
 use crate::connector;
 use crate::connector::settings::SettingsSchema;
 use crate::plan::Plan;
+use crate::policy;
+use crate::resource;
 use crate::secrets::{self, MASK};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -63,7 +65,8 @@ pub fn beta_api(api: &Api) -> Map<String, Value> {
     }
     out.put_some("failover", api.failover.as_ref());
     out.put_filled("properties", &api.properties.iter().map(property).collect::<Vec<_>>());
-    out.put_filled("resources", &api.resources);
+    let resources: Vec<Value> = api.resources.iter().map(resource).collect();
+    out.put_filled("resources", &resources);
     out.put("flowMode", api.flow_execution.mode);
     if api.flow_execution.match_required {
         out.put("flowExecution", &api.flow_execution);
@@ -173,7 +176,18 @@ fn selector(selector: &Selector) -> Value {
 }
 
 fn step(step: &Step) -> Value {
-    json!(step)
+    let spec = policy::policy(&step.policy).ok();
+    let configuration = shown(spec.map(|spec| (spec.schema)()), step.configuration.as_ref());
+    json!(Step { configuration: configuration.or_else(|| step.configuration.clone()), ..step.clone() })
+}
+
+fn resource(resource: &Resource) -> Value {
+    let spec = resource::resource(&resource.resource_type);
+    let configuration = shown(spec.map(|spec| (spec.schema)()), resource.configuration.as_ref());
+    json!(Resource {
+        configuration: configuration.or_else(|| resource.configuration.clone()),
+        ..resource.clone()
+    })
 }
 
 /// The members of a beta plan that come from its definition, secrets masked.

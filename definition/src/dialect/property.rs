@@ -1,8 +1,9 @@
 //! Properties, resources and response templates: what the flows of an API may refer to.
 
-use super::Context;
+use super::{Context, configuration, flow};
 use crate::api::{Property, Resource, ResponseTemplate};
 use crate::reader::{Node, Stage};
+use crate::resource;
 use crate::secrets::MASK;
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -43,15 +44,39 @@ fn required_value(node: &Node<'_>) -> String {
     node.text().unwrap_or_default()
 }
 
-/// `resources`. Only policies use them, so their settings are stored as they are.
-pub(super) fn read_resources(node: &Node<'_>) -> Vec<Resource> {
-    let read = |item: &Node<'_>| Resource {
-        name: item.get("name").required_text(),
-        resource_type: item.get("type").required_text(),
-        configuration: item.get("configuration").settings(),
-        enabled: item.get("enabled").flag().unwrap_or(true),
+/// `resources`.
+pub(super) fn read_resources(node: &Node<'_>, context: &Context<'_>) -> Vec<Resource> {
+    let mut resources: Vec<Resource> = Vec::new();
+    for item in node.objects() {
+        let resource = read_resource(&item, context);
+        if resources.iter().any(|other| other.name == resource.name) && !resource.name.is_empty() {
+            item.get("name").wrong(Stage::Resources, "is used twice, choose another");
+        }
+        resources.push(resource);
+    }
+    resources
+}
+
+/// A kind that this build does not run is kept as long as it is disabled.
+fn read_resource(item: &Node<'_>, context: &Context<'_>) -> Resource {
+    let (name, resource_type) = (item.get("name").required_text(), item.get("type").required_text());
+    let enabled = item.get("enabled").flag().unwrap_or(true);
+    let node = item.get("configuration");
+    let configuration = match resource::resource(&resource_type) {
+        Some(spec) => {
+            let mut stored = context.current.into_iter().flat_map(|api| &api.resources);
+            let stored = stored.find(|other| other.name == name && other.resource_type == resource_type);
+            configuration::of_resource(&node, spec, stored.and_then(|stored| stored.configuration.as_ref()))
+        }
+        None => {
+            if enabled && !resource_type.is_empty() {
+                let reason = "is not available in this version, set enabled to false or remove the resource";
+                item.get("type").wrong(Stage::Resources, reason);
+            }
+            node.settings()
+        }
     };
-    node.objects().iter().map(read).collect()
+    Resource { name, resource_type, configuration, enabled }
 }
 
 /// `responseTemplates`: error key, then media type, then the answer.
@@ -75,6 +100,7 @@ fn read_template(node: &Node<'_>) -> Option<ResponseTemplate> {
     if status.is_absent() {
         status.wrong(Stage::Shape, "must not be null, a status from 100 to 599 is required");
     }
+    flow::check_expression(&node.get("body"));
     let headers = node.get("headers");
     let header = |(name, value): (&String, &Value)| {
         let text = value.as_str().map(str::to_owned);

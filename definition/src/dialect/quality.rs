@@ -13,16 +13,17 @@ pub(super) fn settle(document: &Node<'_>, api: &mut Api) {
     let family = api.family;
     for (listener, node) in api.listeners.iter_mut().zip(document.get("listeners").items()) {
         for (entrypoint, node) in listener.entrypoints.iter_mut().zip(node.get("entrypoints").items()) {
-            let Some(spec) = connector::entrypoint(&entrypoint.connector).available() else { continue };
+            let spec = connector::entrypoint(&entrypoint.connector).available();
+            // Without messages there is nothing to promise about them.
+            let Some(kind) = spec.and_then(|spec| spec.kind) else { continue };
             let node = node.get("qos");
             match entrypoint.qos {
-                Some(qos) => check(&node, family, &entrypoint.connector, spec.kind, qos, &reached),
+                Some(qos) => check(&node, family, &entrypoint.connector, kind, qos, &reached),
                 None if !node.is_absent() || node.is_explicit_null() => {}
-                None => entrypoint.qos = qos::resolve(family, spec.kind, &reached),
+                None => entrypoint.qos = qos::resolve(family, kind, &reached),
             }
             if entrypoint.qos.is_none() && node.is_absent() && !node.is_explicit_null() {
-                let offers: Vec<String> =
-                    reached.iter().map(|group| offer(family, spec.kind, group)).collect();
+                let offers: Vec<String> = reached.iter().map(|group| offer(family, kind, group)).collect();
                 let reason = format!(
                     "has no level for {} that every endpoint group allows: {}",
                     entrypoint.connector,

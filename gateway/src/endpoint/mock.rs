@@ -2,7 +2,7 @@
 //!
 //! There is no broker: everything is confirmed at once, and messages need no acknowledgement.
 
-use super::{Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
+use super::{Backend, Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
 use crate::failure::Failure;
 use crate::message::{Message, MessageStream};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, sleep_until};
 
 /// Builds the endpoint.
-pub fn build(name: &str, settings: &Settings, _shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError> {
+pub(crate) fn build(name: &str, settings: &Settings, _shared: &Shared) -> Result<Backend, FactoryError> {
     let settings = Mock::parse(settings).map_err(|violations| {
         let first = violations.into_iter().next();
         first.map_or_else(
@@ -25,7 +25,10 @@ pub fn build(name: &str, settings: &Settings, _shared: &Shared) -> Result<Arc<dy
             |violation| FactoryError { path: violation.path, message: violation.message },
         )
     })?;
-    Ok(Arc::new(MockEndpoint { name: name.to_owned(), sample: Arc::new(Sample::of(settings)) }))
+    Ok(Backend::Messages(Arc::new(MockEndpoint {
+        name: name.to_owned(),
+        sample: Arc::new(Sample::of(settings)),
+    })))
 }
 
 struct MockEndpoint {
@@ -79,10 +82,11 @@ impl Endpoint for MockEndpoint {
         };
         // Numbers are absolute: a stream that resumes does not get more messages than one that read from the start.
         let own = self.sample.count.unwrap_or(u64::MAX);
-        let wanted = request.limit.map_or(u64::MAX, |limit| start.saturating_add(limit as u64));
+        let limit = request.limit;
         let sample = Arc::clone(&self.sample);
         let messages = stream::unfold(start, move |number| {
             let sample = Arc::clone(&sample);
+            let wanted = limit.as_ref().map_or(u64::MAX, |limit| start.saturating_add(limit.get() as u64));
             async move {
                 (number < own.min(wanted)).then_some(())?;
                 tokio::time::sleep(sample.interval).await;
@@ -113,16 +117,19 @@ impl Endpoint for MockEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Limit;
     use serde_json::json;
 
     async fn check(settings: Value, recovery: Option<&str>, limit: Option<usize>, expected: &[&str]) {
         let settings = settings.as_object().unwrap().clone();
-        let endpoint = build("api/group/mock", &settings, &Shared::default()).unwrap();
+        let Ok(Backend::Messages(endpoint)) = build("api/group/mock", &settings, &Shared::default()) else {
+            panic!("not built")
+        };
         let request = SubscribeRequest {
             qos: Qos::Auto,
             client_identifier: "client".into(),
             recovery: recovery.map(str::to_owned),
-            limit,
+            limit: limit.map(Limit::new),
             limit_duration: Some(Duration::from_millis(500)),
             starting_cursor: crate::endpoint::StartingCursor::default(),
             attributes: Arc::default(),
@@ -145,7 +152,8 @@ mod tests {
     #[tokio::test]
     async fn a_position_that_is_no_number_is_refused() {
         let settings = json!({});
-        let endpoint = build("n", settings.as_object().unwrap(), &Shared::default()).unwrap();
+        let built = build("n", settings.as_object().unwrap(), &Shared::default());
+        let Ok(Backend::Messages(endpoint)) = built else { panic!("not built") };
         let request = SubscribeRequest {
             qos: Qos::AtLeastOnce,
             client_identifier: "c".into(),

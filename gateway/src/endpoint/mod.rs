@@ -1,11 +1,16 @@
 //! The broker side: one trait, one visible list of factories.
 
+use crate::call::Call;
 use crate::failure::Failure;
+use crate::health;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
+use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -45,13 +50,34 @@ pub struct SubscribeRequest {
     /// `cursor` of http-get, `Last-Event-ID` of SSE; only ever present where the endpoint `recovers`.
     pub recovery: Option<String>,
     /// The client takes at most this many messages.
-    pub limit: Option<usize>,
+    pub limit: Option<Limit>,
     /// The client waits at most this long.
     pub limit_duration: Option<Duration>,
     /// Where the endpoint says at which position the read starts (at-most-once and at-least-once).
     pub starting_cursor: StartingCursor,
     /// Context attributes, without the `gravitee.attribute.` prefix.
     pub attributes: Attributes,
+}
+
+/// How many messages a client takes. It grows with every message that is dropped on the way to the client.
+#[derive(Debug, Clone)]
+pub struct Limit(Arc<AtomicUsize>);
+
+impl Limit {
+    /// At most this many.
+    pub fn new(count: usize) -> Self {
+        Limit(Arc::new(AtomicUsize::new(count)))
+    }
+
+    /// The messages that the endpoint has to yield for it, those included that it has yielded.
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One that was yielded did not reach the client.
+    pub(crate) fn raise(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Position before the first message of a read, in the endpoint's cursor form.
@@ -85,9 +111,24 @@ pub struct PublishContext {
 /// Context attributes of an exchange.
 pub type Attributes = Arc<HashMap<String, Value>>;
 
+/// A plain HTTP backend.
+#[async_trait]
+pub(crate) trait HttpBackend: Send + Sync {
+    /// Sends the request of the call and fills its response as soon as the head of the answer is there; bodies are
+    /// streamed both ways. `target`: where a policy sends this call, absolute or below the endpoint's own target.
+    async fn invoke(&self, call: &mut Call, target: Option<&str>) -> Result<(), Failure>;
+}
+
+/// What is behind an endpoint.
+#[derive(Clone)]
+pub(crate) enum Backend {
+    Messages(Arc<dyn Endpoint>),
+    Http(Arc<dyn HttpBackend>),
+}
+
 /// Builds an endpoint from its effective settings. `name` is `<api id>/<group>/<endpoint>`, for logs and metrics.
-pub type Factory =
-    fn(name: &str, settings: &Settings, shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError>;
+pub(crate) type Factory =
+    fn(name: &str, settings: &Settings, shared: &Shared) -> Result<Backend, FactoryError>;
 
 /// Settings that the connector cannot run with: the API is rejected, its old version keeps serving.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -103,13 +144,19 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Asks for the health of endpoints that are no HTTP servers.
+    pub(crate) health: Arc<health::Client>,
+    /// What `#node` says.
+    pub node: Arc<NodeFacts>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.
-pub static FACTORIES: &[(&str, Factory)] =
+pub(crate) static FACTORIES: &[(&str, Factory)] =
     &[("kafka", kafka::build), ("kafka-advanced", kafka::build), ("mock", mock::build)];
 
 /// The factory of a connector id.
-pub fn factory(connector: &str) -> Option<Factory> {
+pub(crate) fn factory(connector: &str) -> Option<Factory> {
     FACTORIES.iter().find(|(id, _)| *id == connector).map(|(_, factory)| *factory)
 }

@@ -1,6 +1,7 @@
 //! Entrypoint `http-post`: one request body, one message. 202 says that the endpoint confirmed it.
 
-use super::{Entrypoint, Exchange, GOAWAY};
+use super::{Entrypoint, Exchange, GOAWAY, Handler};
+use crate::call::body::{Body, BufferError};
 use crate::failure::{Failure, key};
 use crate::http::ids;
 use crate::http::reply::Reply;
@@ -8,7 +9,7 @@ use crate::http::respond;
 use crate::message::Message;
 use crate::stop::StopReason;
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use definition::api::Settings;
 use definition::connector::http_post::HttpPost;
 use definition::limits::MESSAGE_BODY_MAX_BYTES;
@@ -16,12 +17,10 @@ use definition::violation::Violation;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>> {
-    Ok(Box::new(Post { settings: HttpPost::parse(settings)? }))
+pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+    Ok(Handler::Messages(Box::new(Post { settings: HttpPost::parse(settings)? })))
 }
 
 struct Post {
@@ -34,7 +33,7 @@ impl Entrypoint for Post {
         head.method == Method::POST
     }
 
-    async fn handle(&self, exchange: Exchange<'_>, body: Incoming) -> Result<Reply, Failure> {
+    async fn handle(&self, exchange: Exchange<'_>, body: Body) -> Result<Reply, Failure> {
         let content = tokio::select! {
             // Most bodies are there with their head.
             biased;
@@ -56,32 +55,18 @@ impl Entrypoint for Post {
 }
 
 /// Reads the body, up to the limit.
-async fn whole(head: &Parts, mut body: Incoming) -> Result<Bytes, Failure> {
+async fn whole(head: &Parts, mut body: Body) -> Result<Bytes, Failure> {
     let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let too_large = BufferError::TooLarge(MESSAGE_BODY_MAX_BYTES);
     if announced.is_some_and(|length: u64| length > MESSAGE_BODY_MAX_BYTES as u64) {
-        return Err(too_large());
+        return Err(too_large.of_request());
     }
-    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|_| Failure::plain(StatusCode::BAD_REQUEST, "The request body is incomplete."))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if first.len() + more.len() + data.len() > MESSAGE_BODY_MAX_BYTES {
-            return Err(too_large());
-        }
-        // Most bodies arrive in one piece, which is used as it is.
-        if first.is_empty() {
-            first = data;
-        } else {
-            more.extend_from_slice(&data);
-        }
+    body.buffer(MESSAGE_BODY_MAX_BYTES).await.map_err(BufferError::of_request)?;
+    match body.bytes() {
+        // A policy may have read or made a larger one.
+        Some(bytes) if bytes.len() > MESSAGE_BODY_MAX_BYTES => Err(too_large.of_request()),
+        bytes => Ok(bytes.cloned().unwrap_or_default()),
     }
-    Ok(if more.is_empty() { first } else { [first, more.freeze()].concat().into() })
-}
-
-fn too_large() -> Failure {
-    let message = format!("The request body is larger than {MESSAGE_BODY_MAX_BYTES} bytes.");
-    Failure::plain(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 
 /// Ready when there is no use in waiting for the rest of a body. A redeploy is no reason: the version that took the

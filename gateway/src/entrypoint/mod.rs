@@ -1,6 +1,7 @@
 //! The web side: one trait, one visible list of factories.
 
-use crate::endpoint::{Attributes, Endpoint, PublishContext, StartingCursor, SubscribeRequest};
+use crate::call::body::Body;
+use crate::endpoint::{Attributes, Endpoint, Limit, PublishContext, StartingCursor, SubscribeRequest};
 use crate::failure::Failure;
 use crate::http::ids::Ids;
 use crate::http::query;
@@ -11,7 +12,6 @@ use async_trait::async_trait;
 use definition::api::{Qos, Settings};
 use definition::violation::Violation;
 use http::request::Parts;
-use hyper::body::Incoming;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) trait Entrypoint: Send + Sync {
     fn matches(&self, head: &Parts) -> bool;
 
     /// Answers a request that matched.
-    async fn handle(&self, exchange: Exchange<'_>, body: Incoming) -> Result<Reply, Failure>;
+    async fn handle(&self, exchange: Exchange<'_>, body: Body) -> Result<Reply, Failure>;
 }
 
 /// What an entrypoint knows about the request that it answers.
@@ -44,6 +44,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) endpoint: &'a Arc<dyn Endpoint>,
     pub(crate) stop: &'a Arc<Stop>,
     pub(crate) meter: &'a Arc<EntrypointMeter>,
+    /// What policies left for the endpoint.
+    pub(crate) attributes: &'a Attributes,
 }
 
 impl Exchange<'_> {
@@ -63,10 +65,10 @@ impl Exchange<'_> {
             qos: self.qos,
             client_identifier: Arc::clone(self.client_identifier),
             recovery: recovery.filter(|_| self.endpoint.recovers(self.qos)),
-            limit,
+            limit: limit.map(Limit::new),
             limit_duration,
             starting_cursor: StartingCursor::default(),
-            attributes: Attributes::default(),
+            attributes: Arc::clone(self.attributes),
         }
     }
 
@@ -75,7 +77,7 @@ impl Exchange<'_> {
         PublishContext {
             qos: self.qos,
             client_identifier: Arc::clone(self.client_identifier),
-            attributes: Attributes::default(),
+            attributes: Arc::clone(self.attributes),
         }
     }
 }
@@ -99,7 +101,25 @@ pub(crate) struct Factory {
     pub(crate) build: Build,
 }
 
-type Build = fn(&Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>>;
+type Build = fn(&Settings) -> Result<Handler, Vec<Violation>>;
+
+/// What takes the requests of an entrypoint.
+pub(crate) enum Handler {
+    /// Turns a request into messages and messages into a response.
+    Messages(Box<dyn Entrypoint>),
+    /// Passes every request on as it is.
+    Proxy,
+}
+
+impl Handler {
+    /// Whether it takes the request.
+    pub(crate) fn matches(&self, head: &Parts) -> bool {
+        match self {
+            Handler::Messages(entrypoint) => entrypoint.matches(head),
+            Handler::Proxy => true,
+        }
+    }
+}
 
 /// Every entrypoint that this build runs; paired with `definition::connector::ENTRYPOINTS` by a test.
 pub(crate) static FACTORIES: &[Factory] = &[

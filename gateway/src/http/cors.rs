@@ -53,7 +53,7 @@ impl CorsRules {
         if head.method != Method::OPTIONS || !head.headers.contains_key(ORIGIN) {
             return None;
         }
-        let Some(origin) = self.allowed_origin(&head.headers) else {
+        let Some(origin) = head.headers.get(ORIGIN).filter(|origin| self.allows_origin(origin)) else {
             return Some(respond::empty(StatusCode::BAD_REQUEST));
         };
         let allowed = self.allows_method(method) && self.allows_headers(&head.headers);
@@ -73,25 +73,36 @@ impl CorsRules {
         Some(response)
     }
 
+    /// Whether the flows of the API see preflights too.
+    pub(crate) fn runs_policies(&self) -> bool {
+        self.rules.run_policies
+    }
+
     /// Adds what lets a page of an allowed origin read the answer.
-    pub(crate) fn write(&self, request: &HeaderMap, response: &mut HeaderMap) {
+    pub(crate) fn write(&self, origin: Option<&HeaderValue>, response: &mut HeaderMap) {
         response.append(VARY, HeaderValue::from_static("Origin"));
-        if let Some(origin) = self.allowed_origin(request) {
+        // What a backend says about origins is not what this API allows.
+        for name in
+            [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS]
+        {
+            response.remove(name);
+        }
+        if let Some(origin) = origin.filter(|origin| self.allows_origin(origin)) {
             response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             self.credentials(response);
             list(response, ACCESS_CONTROL_EXPOSE_HEADERS, &self.rules.expose_headers);
         }
     }
 
-    fn allowed_origin<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
-        let value = request.get(ORIGIN).filter(|value| value.len() <= ORIGIN_MAX_BYTES)?;
-        let origin = value.to_str().ok()?;
-        let allows = |rule: &Origin| match rule {
+    fn allows_origin(&self, value: &HeaderValue) -> bool {
+        let Some(origin) = value.to_str().ok().filter(|_| value.len() <= ORIGIN_MAX_BYTES) else {
+            return false;
+        };
+        self.origins.iter().any(|rule| match rule {
             Origin::Any => true,
             Origin::Exact(text) => text.eq_ignore_ascii_case(origin),
             Origin::Pattern(pattern) => pattern.is_match(origin),
-        };
-        self.origins.iter().any(allows).then_some(value)
+        })
     }
 
     fn allows_method(&self, method: &HeaderValue) -> bool {
@@ -193,8 +204,8 @@ mod tests {
     fn only_allowed_origins_may_read_an_answer() {
         let read = |origin: &str| {
             let mut response = HeaderMap::new();
-            let request = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_str(origin).unwrap())]);
-            rules(&["https://a.example"]).write(&request, &mut response);
+            let origin = HeaderValue::from_str(origin).unwrap();
+            rules(&["https://a.example"]).write(Some(&origin), &mut response);
             let mut lines: Vec<_> =
                 response.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
             lines.sort();

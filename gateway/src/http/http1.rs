@@ -8,6 +8,7 @@ use super::head::Framing;
 use super::io::{Io, Progress};
 use super::reply::{Reply, Session};
 use super::serve::{Front, Peer, serve};
+use crate::call::body::Body;
 use crate::stop::{Stop, StopWatch};
 use bytes::Bytes;
 use definition::limits::SLOW_CLIENT_WRITE_TIMEOUT_MS;
@@ -15,7 +16,6 @@ use futures::future::BoxFuture;
 use http::header::CONNECTION;
 use http::{Request, Response, Version};
 use http_body::Body as _;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -63,7 +63,7 @@ struct Http1Service {
 }
 
 impl Service<Request<Incoming>> for Http1Service {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
@@ -78,7 +78,12 @@ impl Service<Request<Incoming>> for Http1Service {
                 Reply::Whole(response) => {
                     progress.received.store(false, Ordering::Relaxed);
                     busy.store(false, Ordering::Relaxed);
-                    return Ok(response.map(Full::new));
+                    return Ok(response.map(Body::Bytes));
+                }
+                Reply::Passed(response) => {
+                    progress.received.store(false, Ordering::Relaxed);
+                    busy.store(false, Ordering::Relaxed);
+                    return Ok(response);
                 }
                 Reply::Stream { head, frames } => {
                     if drain.reason().is_some() && matches!(framing, Framing::Chunked { .. }) {

@@ -5,10 +5,11 @@ use super::io::Io;
 use super::reply::Reply;
 use super::respond;
 use super::serve::{Front, Peer, serve};
+use crate::call::body::Body;
 use crate::stop::Stop;
 use http::header::{CONNECTION, HeaderName};
 use http::{HeaderMap, Request};
-use http_body_util::{Either, Full};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -33,10 +34,11 @@ pub(super) async fn serve_requests(io: Io, peer: Arc<Peer>, front: Arc<Front>, d
         let (front, peer) = (Arc::clone(&front), Arc::clone(&peer));
         async move {
             let mut response = match serve(&front, &peer, request).await {
-                Reply::Whole(response) => response.map(|body| Either::Left(Full::new(body))),
+                Reply::Whole(response) => response.map(|body| Either::Left(Body::Bytes(body))),
+                Reply::Passed(response) => response.map(Either::Left),
                 Reply::Stream { head, frames } => head.map(|()| Either::Right(FrameBody::new(frames))),
                 // Entrypoints that leave HTTP do not match HTTP/2 requests.
-                Reply::Upgrade { .. } => respond::no_entrypoint().map(|body| Either::Left(Full::new(body))),
+                Reply::Upgrade { .. } => respond::no_entrypoint().map(|body| Either::Left(Body::Bytes(body))),
             };
             strip_connection_headers(response.headers_mut());
             Result::<_, Infallible>::Ok(response)

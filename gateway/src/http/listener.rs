@@ -57,9 +57,10 @@ pub(crate) async fn accept(
             tracing::debug!(%error, "a connection ended before it began");
             continue;
         }
+        let Ok(local) = tcp.local_addr() else { continue };
         let (front, drain) = (Arc::clone(&front), Arc::clone(&drain));
         connections.spawn(async move {
-            serve_connection(tcp, Peer::new(address.ip()), front, drain).await;
+            serve_connection(tcp, Peer::new(address.ip(), local), front, drain).await;
             drop(permit);
         });
     }

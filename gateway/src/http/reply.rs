@@ -2,6 +2,7 @@
 
 use super::frame::FrameStream;
 use super::io::Io;
+use crate::call::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::Response;
@@ -10,6 +11,8 @@ use http::Response;
 pub(crate) enum Reply {
     /// Complete, with its body.
     Whole(Response<Bytes>),
+    /// With a body that is passed on as it comes.
+    Passed(Response<Body>),
     /// A head, then pieces as long as there are any.
     Stream { head: Response<()>, frames: FrameStream },
     /// The connection leaves HTTP after the head (status 101).
@@ -24,14 +27,25 @@ impl Reply {
     pub(crate) fn headers_mut(&mut self) -> &mut http::HeaderMap {
         match self {
             Reply::Whole(response) => response.headers_mut(),
+            Reply::Passed(response) => response.headers_mut(),
             Reply::Stream { head, .. } | Reply::Upgrade { head, .. } => head.headers_mut(),
         }
+    }
+
+    /// Sets the status, whatever the answer.
+    pub(crate) fn set_status(&mut self, status: http::StatusCode) {
+        *match self {
+            Reply::Whole(response) => response.status_mut(),
+            Reply::Passed(response) => response.status_mut(),
+            Reply::Stream { head, .. } | Reply::Upgrade { head, .. } => head.status_mut(),
+        } = status;
     }
 
     /// The status, whatever the answer.
     pub(crate) fn status(&self) -> http::StatusCode {
         match self {
             Reply::Whole(response) => response.status(),
+            Reply::Passed(response) => response.status(),
             Reply::Stream { head, .. } | Reply::Upgrade { head, .. } => head.status(),
         }
     }

@@ -1,15 +1,76 @@
 //! Answers that end an exchange before anything was streamed, in the format that the caller accepts.
 
+use crate::call::Call;
+use crate::entrypoint::accept;
+use crate::expression::{self, Scope};
 use crate::failure::Failure;
+use crate::flow;
+use crate::table::build::Rejection;
 use bytes::Bytes;
 use definition::api::ResponseTemplate;
+use definition::expression::Template;
 use http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use indexmap::IndexMap;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Templates of an API: failure key (or `DEFAULT`) to media type (or `*/*`) to answer.
-pub(crate) type Templates = IndexMap<String, IndexMap<String, ResponseTemplate>>;
+#[derive(Default)]
+pub(crate) struct Templates(HashMap<String, Vec<(String, AnswerTemplate)>>);
+
+/// One answer.
+struct AnswerTemplate {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Option<Template>,
+}
+
+impl Templates {
+    /// Compiles the templates of an API.
+    pub(crate) fn build(
+        templates: &IndexMap<String, IndexMap<String, ResponseTemplate>>,
+    ) -> Result<Self, Rejection> {
+        let mut built = HashMap::new();
+        for (key, by_type) in templates {
+            let mut answers = Vec::new();
+            for (media_type, template) in by_type {
+                let path = format!("responseTemplates.{key}.{media_type}");
+                answers.push((media_type.clone(), AnswerTemplate::build(&path, template)?));
+            }
+            built.insert(key.clone(), answers);
+        }
+        Ok(Templates(built))
+    }
+
+    /// The template of the failure's key, of its parent's, or the default one.
+    fn of(&self, failure: &Failure) -> Option<&[(String, AnswerTemplate)]> {
+        let key = failure.key.as_deref()?;
+        let parent = failure.details.as_ref().and_then(|details| details.parent_key);
+        let found = self.0.get(key).or_else(|| self.0.get(parent?)).or_else(|| self.0.get("DEFAULT"));
+        found.map(Vec::as_slice)
+    }
+}
+
+impl AnswerTemplate {
+    fn build(path: &str, template: &ResponseTemplate) -> Result<Self, Rejection> {
+        let wrong = |member: &str, message: String| {
+            Rejection::new("RESPONSE_TEMPLATE", format!("{path}.{member}"), message)
+        };
+        let mut headers = Vec::new();
+        for (name, value) in &template.headers {
+            let pair = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::from_str(value).ok());
+            headers.push(pair.ok_or_else(|| wrong("headers", format!("`{name}` is no HTTP header")))?);
+        }
+        let status = StatusCode::from_u16(template.status);
+        Ok(AnswerTemplate {
+            status: status.map_err(|_| wrong("status", "is no HTTP status".to_owned()))?,
+            headers,
+            body: flow::build::template(&format!("{path}.body"), template.body.as_deref())?,
+        })
+    }
+}
 
 const NO_CONTEXT_PATH: &str = "No context-path matches the request URI.";
 const NO_ENTRYPOINT: &str = "No entrypoint matches the incoming request";
@@ -29,7 +90,7 @@ pub(crate) fn bad_request(message: &'static str) -> Response<Bytes> {
 
 /// The API is there, no entrypoint takes the request; as text.
 pub(crate) fn no_entrypoint() -> Response<Bytes> {
-    failure(&no_entrypoint_failure(), &HeaderMap::new(), &Templates::new())
+    plain_failure(&no_entrypoint_failure(), &HeaderMap::new())
 }
 
 /// The API is there, no entrypoint takes the request.
@@ -38,15 +99,35 @@ pub(crate) fn no_entrypoint_failure() -> Failure {
 }
 
 /// A failure as a response: by the API's template when there is one, else by Accept.
-pub(crate) fn failure(failure: &Failure, request: &HeaderMap, templates: &Templates) -> Response<Bytes> {
-    if let Some(response) = template(failure, request, templates).and_then(from_template) {
-        return response;
+pub(crate) async fn failure(failure: &Failure, call: &mut Call, templates: &Templates) -> Response<Bytes> {
+    let chosen = templates.of(failure).and_then(|answers| choose(answers, &call.request.head.headers));
+    match chosen {
+        Some((media_type, template)) => from_template(failure, call, media_type, template).await,
+        None => plain_failure(failure, &call.request.head.headers),
     }
-    if failure.message.is_empty() {
-        return with_closing(empty(failure.status));
+}
+
+/// A failure as a response, by Accept.
+pub(crate) fn plain_failure(failure: &Failure, request: &HeaderMap) -> Response<Bytes> {
+    let document = failure.details.as_ref().and_then(|details| details.content_type);
+    let mut response = match document {
+        _ if failure.message.is_empty() => with_closing(empty(failure.status)),
+        Some(content_type) => {
+            complete(failure.status, content_type, failure.message.clone().into_owned().into())
+        }
+        None => {
+            let (content_type, body) = failure_body(failure, accepts_json(request));
+            complete(failure.status, content_type, body.into())
+        }
+    };
+    add_headers(failure, &mut response);
+    response
+}
+
+fn add_headers(failure: &Failure, response: &mut Response<Bytes>) {
+    for (name, value) in failure.details.iter().flat_map(|details| &details.headers) {
+        response.headers_mut().append(name, value.clone());
     }
-    let (content_type, body) = failure_body(failure, accepts_json(request));
-    complete(failure.status, content_type, body.into())
 }
 
 /// Content type and text of a failure, as a response body or as the content of an error message in a stream.
@@ -94,33 +175,66 @@ pub(crate) fn accepts_json(request: &HeaderMap) -> bool {
     accepts(request).any(|member| member == JSON || member == ANY)
 }
 
-fn template<'a>(
-    failure: &Failure,
+/// The entry of a type that the caller names, else the one for all types.
+fn choose<'a>(
+    answers: &'a [(String, AnswerTemplate)],
     request: &HeaderMap,
-    templates: &'a Templates,
-) -> Option<(&'a str, &'a ResponseTemplate)> {
-    let by_type = failure.key.and_then(|key| templates.get(key)).or_else(|| templates.get("DEFAULT"))?;
-    let wanted = accepts(request).find_map(|member| by_type.get_key_value(member));
-    wanted
-        .or_else(|| by_type.get_key_value(ANY))
-        .map(|(media_type, template)| (media_type.as_str(), template))
+) -> Option<(&'a str, &'a AnswerTemplate)> {
+    let of = |media_type: &str| answers.iter().find(|(known, _)| known.eq_ignore_ascii_case(media_type));
+    let ranked = accept::ranked(request);
+    let found = ranked.iter().find_map(|media| of(&media.name)).or_else(|| of(ANY));
+    found.map(|(media_type, template)| (media_type.as_str(), template))
 }
 
-/// `None` when the template needs what this version does not evaluate (an expression), or is no HTTP.
-fn from_template((media_type, template): (&str, &ResponseTemplate)) -> Option<Response<Bytes>> {
-    let body = template.body.clone().unwrap_or_default();
-    let expressions = template.headers.values().chain([&body]).any(|text| text.contains("{#"));
-    let mut response = empty(StatusCode::from_u16(template.status).ok().filter(|_| !expressions)?);
-    if !body.is_empty() && media_type != ANY {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_str(media_type).ok()?);
+/// A body that cannot be evaluated is none of the caller's business.
+async fn from_template(
+    failure: &Failure,
+    call: &mut Call,
+    media_type: &str,
+    template: &AnswerTemplate,
+) -> Response<Bytes> {
+    let body = match &template.body {
+        None => String::new(),
+        Some(body) => match evaluate(failure, call, body).await {
+            Some(body) => body,
+            None => {
+                return plain_failure(
+                    &Failure::plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
+                    &HeaderMap::new(),
+                );
+            }
+        },
+    };
+    let mut response = empty(template.status);
+    let headers = response.headers_mut();
+    if !body.is_empty()
+        && media_type != ANY
+        && let Ok(media_type) = HeaderValue::from_str(media_type)
+    {
+        headers.insert(CONTENT_TYPE, media_type);
     }
     for (name, value) in &template.headers {
-        let name = HeaderName::try_from(name.as_str()).ok()?;
-        response.headers_mut().insert(name, HeaderValue::from_str(value).ok()?);
+        headers.insert(name, value.clone());
     }
-    response.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+    headers.insert(CONTENT_LENGTH, body.len().into());
     *response.body_mut() = body.into();
-    Some(with_closing(response))
+    add_headers(failure, &mut response);
+    with_closing(response)
+}
+
+async fn evaluate(failure: &Failure, call: &mut Call, body: &Template) -> Option<String> {
+    flow::provide(body.needs(), call).await.ok()?;
+    let parameters = failure.details.as_ref().map(|details| details.parameters.clone()).unwrap_or_default();
+    let error = json!({
+        "statusCode": failure.status.as_u16(),
+        "key": failure.key,
+        "message": failure.message,
+        "parameters": parameters,
+    });
+    let extra = [("error", error), ("parameters", Value::Object(parameters))];
+    let scope = Scope { call, message: None, extra: &extra };
+    let text = expression::text(body, &scope).ok()?;
+    Some(text.map(Cow::into_owned).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -128,9 +242,10 @@ mod tests {
     use super::*;
     use crate::failure::key;
 
-    fn check(failure_: &Failure, accept: Option<&str>, templates: &Templates, expected: &str) {
-        let accept = accept.map(|value| (ACCEPT, HeaderValue::from_str(value).unwrap()));
-        let response = failure(failure_, &HeaderMap::from_iter(accept), templates);
+    async fn check(failure_: &Failure, accept: Option<&str>, templates: &Templates, expected: &str) {
+        let headers: Vec<_> = accept.map(|value| ("accept", value)).into_iter().collect();
+        let mut call = Call::sample("GET /ctx", &headers, "");
+        let response = failure(failure_, &mut call, templates).await;
         let header = |name: HeaderName| {
             response.headers().get(name).map_or("-", |value| value.to_str().unwrap()).to_owned()
         };
@@ -145,48 +260,52 @@ mod tests {
         assert_eq!(text.trim_end(), expected);
     }
 
-    #[test]
-    fn the_accept_header_decides_between_json_and_text() {
-        let none = Templates::new();
+    #[tokio::test]
+    async fn the_accept_header_decides_between_json_and_text() {
+        let none = Templates::default();
         let json = r#"404 application/json 79 - {"message":"No entrypoint matches the incoming request","http_status_code":404}"#;
         let text = "404 text/plain 42 - No entrypoint matches the incoming request";
         for accept in ["application/json", "*/*", "text/html, application/json"] {
-            check(&no_entrypoint_failure(), Some(accept), &none, json);
+            check(&no_entrypoint_failure(), Some(accept), &none, json).await;
         }
         for accept in ["text/html", "application/*", "text/plain, application/json;q=0.5"] {
-            check(&no_entrypoint_failure(), Some(accept), &none, text);
+            check(&no_entrypoint_failure(), Some(accept), &none, text).await;
         }
-        check(&no_entrypoint_failure(), None, &none, text);
+        check(&no_entrypoint_failure(), None, &none, text).await;
     }
 
-    #[test]
-    fn a_failure_of_ours_closes_the_connection_and_may_have_no_body() {
+    #[tokio::test]
+    async fn a_failure_of_ours_closes_the_connection_and_may_have_no_body() {
         let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_FAILED, "gone");
-        check(&failure, None, &Templates::new(), "503 text/plain 4 close gone");
-        check(&Failure::plain(StatusCode::BAD_REQUEST, ""), None, &Templates::new(), "400 - 0 -");
+        check(&failure, None, &Templates::default(), "503 text/plain 4 close gone").await;
+        check(&Failure::plain(StatusCode::BAD_REQUEST, ""), None, &Templates::default(), "400 - 0 -").await;
     }
 
-    #[test]
-    fn a_template_goes_first_by_key_then_default() {
+    #[tokio::test]
+    async fn a_template_goes_first_by_key_then_default() {
         let template = |status, body: &str| ResponseTemplate {
             status,
             headers: IndexMap::from_iter([("X-Own".to_owned(), "1".to_owned())]),
             body: Some(body.to_owned()),
         };
-        let templates = Templates::from_iter([
+        let templates = IndexMap::from_iter([
             ("DEFAULT".to_owned(), IndexMap::from_iter([(ANY.to_owned(), template(418, "default"))])),
-            (
-                key::REQUEST_TIMEOUT.to_owned(),
-                IndexMap::from_iter([
-                    (JSON.to_owned(), template(500, "{}")),
-                    (ANY.to_owned(), template(500, "{#request.id}")),
-                ]),
-            ),
+            (key::REQUEST_TIMEOUT.to_owned(), IndexMap::from_iter([(JSON.to_owned(), template(500, "{}"))])),
         ]);
+        let templates = Templates::build(&templates).unwrap();
         let timeout = Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout");
-        check(&timeout, Some(JSON), &templates, "500 application/json 2 close {}");
-        // The template for other types is an expression, which is never shown as it is written.
-        check(&timeout, Some("text/html"), &templates, "504 text/plain 15 close Request timeout");
-        check(&no_entrypoint_failure(), None, &templates, "418 - 7 - default");
+        check(&timeout, Some(JSON), &templates, "500 application/json 2 close {}").await;
+        check(&timeout, Some("text/html"), &templates, "504 text/plain 15 close Request timeout").await;
+        let closed = Failure::new(StatusCode::BAD_GATEWAY, key::CLIENT_CONNECTION_CLOSED, "");
+        check(&closed, None, &templates, "418 - 7 - default").await;
+        check(
+            &closed.clone().parent(key::REQUEST_TIMEOUT),
+            Some(JSON),
+            &templates,
+            "500 application/json 2 close {}",
+        )
+        .await;
+        let text = "404 text/plain 42 - No entrypoint matches the incoming request";
+        check(&no_entrypoint_failure(), None, &templates, text).await;
     }
 }

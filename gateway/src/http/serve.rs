@@ -1,20 +1,22 @@
 //! The request function: what happens to every request, in order.
 
+use super::cors::CorsRules;
 use super::ids::{self, Ids};
+use super::process;
 use super::reply::Reply;
 use super::respond;
-use crate::entrypoint::{Exchange, resume_position};
+use crate::call::body::Body;
+use crate::call::{Call, Consumer, request};
 use crate::failure::{Failure, key};
 use crate::table::Table;
 use crate::table::routes::Route;
-use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
+use crate::trust::TrustedProxies;
 use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
-use definition::qos::{Mismatch, check_connection};
-use http::header::HOST;
+use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode, Version};
 use hyper::body::Incoming;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -26,6 +28,7 @@ const IDLE_TIMEOUT_MS: u64 = 100_000;
 /// What every connection needs.
 pub(crate) struct Front {
     pub(crate) table: Arc<Table>,
+    pub(crate) proxies: TrustedProxies,
     /// Time for the head of a request to arrive, once it has begun.
     pub(crate) head_patience: Duration,
     /// Time between two requests of a connection.
@@ -34,9 +37,10 @@ pub(crate) struct Front {
 
 impl Front {
     /// With the limits of the product.
-    pub(crate) fn new(table: Arc<Table>) -> Self {
+    pub(crate) fn new(table: Arc<Table>, proxies: TrustedProxies) -> Self {
         Front {
             table,
+            proxies,
             head_patience: Duration::from_millis(HEADER_READ_TIMEOUT_MS),
             idle_patience: Duration::from_millis(IDLE_TIMEOUT_MS),
         }
@@ -45,18 +49,32 @@ impl Front {
 
 /// Who is at the other end of a connection.
 pub(crate) struct Peer {
-    address: IpAddr,
+    pub(crate) address: IpAddr,
+    pub(crate) local: SocketAddr,
     inferred: OnceLock<Arc<str>>,
+    consumer: OnceLock<Arc<Consumer>>,
 }
 
 impl Peer {
-    pub(crate) fn new(address: IpAddr) -> Self {
-        Peer { address, inferred: OnceLock::new() }
+    pub(crate) fn new(address: IpAddr, local: SocketAddr) -> Self {
+        Peer { address, local, inferred: OnceLock::new(), consumer: OnceLock::new() }
     }
 
     /// What a key-less caller at this address is known as; hashed once per connection.
-    fn inferred(&self) -> &Arc<str> {
+    pub(crate) fn inferred(&self) -> &Arc<str> {
         self.inferred.get_or_init(|| ids::inferred_from_address(self.address))
+    }
+
+    /// A key-less caller at this address.
+    pub(crate) fn consumer(&self) -> &Arc<Consumer> {
+        self.consumer.get_or_init(|| {
+            Arc::new(Consumer {
+                subscription: self.address.to_canonical().to_string().into(),
+                application: "1".into(),
+                key_less: true,
+                ..Consumer::default()
+            })
+        })
     }
 }
 
@@ -74,81 +92,59 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     let ids = Ids::of(&head.headers, head.uri.query());
 
     // The snapshot is read once: what this request starts with, it ends with, whatever is deployed meanwhile.
-    let api = match front.table.routes().find(host, head.uri.path()) {
-        Some(Route::Serving(api)) => Arc::clone(api),
+    let (api, context_path) = match front.table.routes().find(host, head.uri.path()) {
+        Some(Route::Serving { api, context_path }) => (Arc::clone(api), Arc::clone(context_path)),
         Some(Route::Rejected) => return identified(not_deployed(&head.headers), &ids, None),
         None => return identified(Reply::Whole(respond::no_context_path()), &ids, None),
     };
 
     // Before security: browsers send no credentials when they only ask.
-    if let Some(response) = api.cors.as_ref().and_then(|cors| cors.preflight(&head)) {
-        return Reply::Whole(response);
-    }
-
-    // After the plan, whose security says who calls. Only APIs with a key-less plan are in the table of this version,
-    // so that the address is all there is to infer from.
-    let client = match ids::client_identifier(peer.inferred(), &head.headers, head.uri.query()) {
-        Ok(client) => client,
-        Err(message) => return identified(Reply::Whole(respond::bad_request(message)), &ids, None),
+    let preflight = api.cors.as_ref().and_then(|cors| cors.preflight(&head));
+    let observed = api.cors.as_ref().is_some_and(CorsRules::runs_policies);
+    let preflight = match preflight {
+        Some(response) if !observed => return Reply::Whole(response),
+        preflight => preflight,
     };
 
-    // After security, so that nobody learns what an API offers who may not call it.
-    let Some(entrypoint) = api.entrypoints.iter().find(|entrypoint| entrypoint.handler.matches(&head)) else {
-        let response = respond::failure(&respond::no_entrypoint_failure(), &head.headers, &api.templates);
-        return identified(Reply::Whole(response), &ids, Some(&client));
-    };
+    let trusted_proxy = front.proxies.trusts(peer.address);
+    let client = trusted_proxy.then(|| front.proxies.client(&head.headers)).flatten();
+    let client = client.map(|address| Peer::new(address, peer.local));
+    let peer = client.as_ref().unwrap_or(peer);
+
+    let mut request = request::Request::new(head, Body::stream(body), context_path, peer.address, peer.local);
+    request.trusted_proxy = trusted_proxy;
+    let origin = api.cors.as_ref().and_then(|_| request.head.headers.get(ORIGIN).cloned());
+    let mut call = Call::new(Arc::clone(&api.facts), ids, request);
+    let mut meter = None;
 
     // The time limit ends with the response's head; a stream may go on for days.
     let limit = Duration::from_millis(REQUEST_TIMEOUT_MS);
-    let answer = timeout(limit, bridge(&api, entrypoint, &head, body, &ids, &client)).await;
+    let answer = timeout(limit, async {
+        match preflight {
+            Some(response) => process::preflight(&api, &mut call, response).await,
+            None => process::answer(&api, peer, &mut call, &mut meter).await,
+        }
+    });
+    let answer = answer.await;
     let answer = answer.unwrap_or_else(|_| {
         Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout"))
     });
 
-    let mut reply = answer
-        .unwrap_or_else(|failure| Reply::Whole(respond::failure(&failure, &head.headers, &api.templates)));
-    if let (Some(cors), false) = (&api.cors, matches!(reply, Reply::Upgrade { .. })) {
-        cors.write(&head.headers, reply.headers_mut());
-    }
-    entrypoint.meter.answered(reply.status());
-    identified(reply, &ids, Some(&client))
-}
-
-/// From the entrypoint to an endpoint.
-async fn bridge(
-    api: &Arc<ApiRuntime>,
-    entrypoint: &DeployedEntrypoint,
-    head: &Parts,
-    body: Incoming,
-    ids: &Ids,
-    client_identifier: &Arc<str>,
-) -> Result<Reply, Failure> {
-    let (endpoint_kind, endpoint) = api.endpoint(entrypoint.modes).ok_or_else(|| {
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::NO_ENDPOINT_FOUND, "No endpoint available")
-    })?;
-
-    // Checked when the API was saved as well; whether a client resumes is known only now.
-    let resuming = resume_position(head, entrypoint.kind).is_some();
-    check_connection(api.family, entrypoint.kind, endpoint_kind, entrypoint.qos, resuming).map_err(
-        |mismatch| {
-            let key = match mismatch {
-                Mismatch::Level => key::INCOMPATIBLE_QOS,
-                Mismatch::Capabilities => key::INCOMPATIBLE_QOS_CAPABILITIES,
-            };
-            Failure::new(StatusCode::BAD_REQUEST, key, mismatch.to_string())
-        },
-    )?;
-
-    let exchange = Exchange {
-        head,
-        ids,
-        client_identifier,
-        qos: entrypoint.qos,
-        endpoint,
-        stop: &api.stop,
-        meter: &entrypoint.meter,
+    let mut reply = match answer {
+        Ok(reply) => reply,
+        Err(failure) => Reply::Whole(respond::failure(&failure, &mut call, &api.templates).await),
     };
-    entrypoint.handler.handle(exchange, body).await
+    if let (Some(cors), false) = (&api.cors, matches!(reply, Reply::Upgrade { .. })) {
+        cors.write(origin.as_ref(), reply.headers_mut());
+    }
+    if !matches!(reply, Reply::Upgrade { .. }) {
+        reply.headers_mut().extend(std::mem::take(&mut call.answer_headers));
+    }
+    if let Some(meter) = meter {
+        meter.answered(reply.status());
+    }
+    let client = Some(&*call.client_identifier).filter(|client| !client.is_empty());
+    identified(reply, &call.ids, client)
 }
 
 /// The host that the request is for, with its port.
@@ -176,7 +172,7 @@ fn host(head: &Parts) -> Result<Option<&str>, &'static str> {
 fn not_deployed(request: &HeaderMap) -> Reply {
     let failure =
         Failure::plain(StatusCode::SERVICE_UNAVAILABLE, "The API on this path could not be deployed");
-    Reply::Whole(respond::failure(&failure, request, &respond::Templates::new()))
+    Reply::Whole(respond::plain_failure(&failure, request))
 }
 
 /// Adds the identifiers. An upgrade carries none: its headers belong to the handshake.

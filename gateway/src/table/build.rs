@@ -1,18 +1,23 @@
 //! From a deployment to a runtime, or to the reason why not. Nothing is connected here: endpoints connect lazily, so
 //! that a broker that is down does not keep an API from being deployed.
 
-use super::balancer::Balancer;
-use super::runtime::{ApiRuntime, DeployedEntrypoint, DeployedGroup};
+use super::facts::ApiFacts;
+use super::groups::{DeployedEndpoint, DeployedGroup, Groups};
+use super::runtime::{ApiRuntime, DeployedEntrypoint};
+use crate::failover::Failover;
+use crate::flow::path::PathPattern;
+use crate::flow::{self, Flows};
+use crate::health::{Check, Health};
 use crate::http::cors::CorsRules;
+use crate::http::respond::Templates;
 use crate::meter::EntrypointMeter;
-use crate::{endpoint, entrypoint};
+use crate::resource::Resources;
+use crate::{endpoint, entrypoint, security};
 use definition::api::{
-    ApiType, Endpoint, EndpointGroup, Entrypoint, Flow, Listener, ListenerType, LoadBalancerType, Qos,
-    Settings,
+    Endpoint, EndpointGroup, Entrypoint, Listener, ListenerType, LoadBalancerType, Qos, Settings,
 };
 use definition::connector::{self, EndpointSpec};
-use definition::deployment::{ApiDeployment, DeployedPlan};
-use definition::plan::{PlanSecurityType, PlanStatus};
+use definition::deployment::ApiDeployment;
 use definition::violation::Violation;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -37,16 +42,15 @@ impl Rejection {
 
 /// Builds the runtime of a deployment.
 pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Result<ApiRuntime, Rejection> {
-    if deployment.api_type != ApiType::Message {
-        let message = format!("APIs of type `{}` are not available in this version", deployment.api_type);
-        return Err(Rejection::new("TYPE_UNKNOWN", "type", message));
-    }
-    let id: Arc<str> = deployment.id.as_str().into();
-    refuse_policies("flows", &deployment.flows)?;
-    let mut plans = Vec::new();
-    for (index, plan) in deployment.plans.iter().enumerate() {
-        plans.extend(plan_id(&format!("plans[{index}]"), plan)?);
-    }
+    let facts = Arc::new(ApiFacts::new(deployment, &shared.node));
+    let resources = Resources::build(&deployment.resources, shared).map_err(|(index, violations)| {
+        let Rejection { path, message, .. } =
+            invalid(&format!("resources[{index}].configuration"), &violations);
+        Rejection::new("RESOURCE_CONFIGURATION", path, message)
+    })?;
+    let mode = deployment.flow_execution.mode;
+    let flows = flow::build::Builder { api: &facts, resources: &resources, shared, mode };
+    let plans = security::build(&deployment.plans, &flows)?;
     let (mut entrypoints, mut paths) = (Vec::new(), Vec::new());
     for (index, listener) in deployment.listeners.iter().enumerate() {
         if listener.listener_type != ListenerType::Http {
@@ -57,26 +61,42 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         paths.extend(listener.paths.iter().cloned());
         for (inner, entrypoint) in listener.entrypoints.iter().enumerate() {
             let path = format!("listeners[{index}].entrypoints[{inner}]");
-            entrypoints.push(build_entrypoint(&id, &path, entrypoint)?);
+            entrypoints.push(build_entrypoint(&facts.id, &path, entrypoint)?);
         }
     }
     // A stable sort: of two that ask for as much, the one that the author wrote first.
     entrypoints.sort_by_key(|(criteria, _)| Reverse(*criteria));
     let mut groups = Vec::new();
     for (index, group) in deployment.endpoint_groups.iter().enumerate() {
-        groups.push(build_group(&id, &format!("endpointGroups[{index}]"), group, shared)?);
+        groups.push(build_group(&facts.id, &format!("endpointGroups[{index}]"), group, shared)?);
     }
+    let flows = flows.flows("flows", &deployment.flows)?;
     Ok(ApiRuntime {
-        id,
         family: deployment.family,
         paths,
+        path_patterns: path_patterns(&flows, &plans),
         plans,
+        flows,
+        match_required: deployment.flow_execution.match_required,
         entrypoints: entrypoints.into_iter().map(|(_, entrypoint)| entrypoint).collect(),
-        groups,
-        templates: deployment.response_templates.clone(),
+        groups: Arc::new(Groups(groups)),
+        failover: Failover::build(deployment.failover.as_ref())?,
+        templates: Templates::build(&deployment.response_templates)?,
         cors: cors_rules(&deployment.listeners)?,
         stop: Arc::default(),
+        facts,
     })
+}
+
+/// Paths with parameters, those for all methods first: what comes later wins.
+fn path_patterns(flows: &Flows, plans: &[security::Plan]) -> Vec<(Vec<String>, Arc<PathPattern>)> {
+    let all = plans.iter().flat_map(|plan| &plan.flows.flows).chain(&flows.flows);
+    let with_parameters = all.filter(|flow| flow.selector.pattern.has_parameters());
+    let mut patterns: Vec<_> = with_parameters
+        .map(|flow| (flow.selector.methods.clone(), Arc::clone(&flow.selector.pattern)))
+        .collect();
+    patterns.sort_by_key(|(methods, _)| !methods.is_empty());
+    patterns
 }
 
 fn cors_rules(listeners: &[Listener]) -> Result<Option<CorsRules>, Rejection> {
@@ -90,41 +110,6 @@ fn cors_rules(listeners: &[Listener]) -> Result<Option<CorsRules>, Rejection> {
         }
     }
     Ok(None)
-}
-
-/// A flow that does not run has nothing to refuse.
-fn refuse_policies(path: &str, flows: &[Flow]) -> Result<(), Rejection> {
-    for (index, flow) in flows.iter().enumerate().filter(|(_, flow)| flow.enabled) {
-        let phases = [
-            ("request", &flow.request),
-            ("response", &flow.response),
-            ("subscribe", &flow.subscribe),
-            ("publish", &flow.publish),
-        ];
-        for (phase, steps) in phases {
-            if let Some(at) = steps.iter().position(|step| step.enabled) {
-                let message = format!("the policy `{}` is not available in this version", steps[at].policy);
-                return Err(Rejection::new(
-                    "POLICY_UNKNOWN",
-                    format!("{path}[{index}].{phase}[{at}]"),
-                    message,
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The id of a plan that lets callers in.
-fn plan_id(path: &str, plan: &DeployedPlan) -> Result<Option<String>, Rejection> {
-    refuse_policies(&format!("{path}.flows"), &plan.flows)?;
-    if plan.security.security_type != PlanSecurityType::KeyLess {
-        let security = plan.security.security_type;
-        let message = format!("plans with security `{security}` are not available in this version");
-        return Err(Rejection::new("PLAN_SECURITY_UNKNOWN", format!("{path}.security.type"), message));
-    }
-    let open = matches!(plan.status, PlanStatus::Published | PlanStatus::Deprecated);
-    Ok(open.then(|| plan.id.clone()))
 }
 
 fn build_entrypoint(
@@ -142,6 +127,7 @@ fn build_entrypoint(
     let handler = (factory.build)(&settings)
         .map_err(|violations| invalid(&format!("{path}.configuration"), &violations))?;
     let deployed = DeployedEntrypoint {
+        id: id.to_owned(),
         kind: spec.kind,
         modes: spec.modes,
         qos: entrypoint.qos.unwrap_or(Qos::Auto),
@@ -151,7 +137,7 @@ fn build_entrypoint(
     Ok((factory.criteria, deployed))
 }
 
-fn invalid(path: &str, violations: &[Violation]) -> Rejection {
+pub(crate) fn invalid(path: &str, violations: &[Violation]) -> Rejection {
     let first = violations.first();
     let path = match first.map_or("", |violation| violation.path.as_str()) {
         "" => path.to_owned(),
@@ -170,23 +156,29 @@ fn build_group(
     let Some(spec) = connector::endpoint(&group.connector).available() else {
         return Err(unknown_endpoint(path, &group.connector));
     };
-    // Secondary endpoints serve when there is no primary one.
-    let secondary = group.endpoints.iter().all(|endpoint| endpoint.secondary);
-    let (mut endpoints, mut weights) = (Vec::new(), Vec::new());
+    let mut endpoints = Vec::new();
     let mut modes = spec.modes.to_vec();
     for (index, endpoint) in group.endpoints.iter().enumerate() {
-        let built =
-            build_endpoint(api, &format!("{path}.endpoints[{index}]"), group, endpoint, spec, shared)?;
-        if endpoint.secondary == secondary {
-            let enabled = (spec.enabled)(&endpoint.effective_settings(group));
-            modes.retain(|mode| enabled.contains(mode));
-            endpoints.push(built);
-            weights.push(endpoint.weight);
+        let path = format!("{path}.endpoints[{index}]");
+        let backend = build_endpoint(api, &path, group, endpoint, spec, shared)?;
+        let check = Check::build(endpoint, group, &path)?;
+        if !shared.node.serves(&endpoint.tenants) {
+            continue;
         }
+        let enabled = (spec.enabled)(&endpoint.effective_settings(group));
+        modes.retain(|mode| enabled.contains(mode));
+        endpoints.push(DeployedEndpoint {
+            name: endpoint.name.clone(),
+            secondary: endpoint.secondary,
+            weight: endpoint.weight,
+            backend,
+            health: Health::default(),
+            check,
+        });
     }
     let kind =
         group.load_balancer.as_ref().map_or(LoadBalancerType::RoundRobin, |balancer| balancer.balancer);
-    Ok(DeployedGroup { kind: spec.kind, modes, balancer: Balancer::new(kind, weights), endpoints })
+    Ok(DeployedGroup::new(group.name.clone(), spec.kind, modes, kind, endpoints))
 }
 
 fn build_endpoint(
@@ -196,7 +188,7 @@ fn build_endpoint(
     endpoint: &Endpoint,
     spec: &EndpointSpec,
     shared: &endpoint::Shared,
-) -> Result<Arc<dyn endpoint::Endpoint>, Rejection> {
+) -> Result<endpoint::Backend, Rejection> {
     let factory = endpoint::factory(&endpoint.connector).filter(|_| endpoint.connector == spec.id);
     let Some(factory) = factory else { return Err(unknown_endpoint(path, &endpoint.connector)) };
     let name = format!("{api}/{}/{}", group.name, endpoint.name);

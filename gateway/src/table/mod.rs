@@ -5,10 +5,13 @@
 
 pub(crate) mod balancer;
 pub(crate) mod build;
+pub mod facts;
+pub(crate) mod groups;
 pub(crate) mod routes;
 pub(crate) mod runtime;
 
 use crate::endpoint::Shared;
+use crate::health;
 use crate::stop::StopReason;
 use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
@@ -72,6 +75,7 @@ impl Table {
             ApplyOp::Upsert { digest, body, .. } => (digest, body),
             ApplyOp::Delete => {
                 let serving = all.remove(&change.id).and_then(|held| held.serving);
+                serving.iter().for_each(|(_, runtime)| health::forget(runtime, None));
                 replaced.extend(serving.map(|(_, runtime)| (runtime, StopReason::Stopped)));
                 return Ok(Level::Removed);
             }
@@ -88,7 +92,13 @@ impl Table {
         match built {
             Ok(runtime) => {
                 let level = level(&runtime);
-                let old = held.serving.replace((*digest, Arc::new(runtime)));
+                let runtime = Arc::new(runtime);
+                let old = held.serving.replace((*digest, Arc::clone(&runtime)));
+                if let Some((_, old)) = &old {
+                    health::inherit(&runtime, old);
+                    health::forget(old, Some(&runtime));
+                }
+                health::start(&runtime, &self.shared.health);
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
                 Ok(level)
@@ -112,8 +122,10 @@ impl Table {
         for (_, runtime) in held.values().filter_map(|held| held.serving.as_ref()) {
             // Without a plan nobody may call the API, so that there is nothing at its paths.
             for path in runtime.paths.iter().filter(|_| !runtime.plans.is_empty()) {
-                if let Some(Route::Serving(other)) = table.insert(path, Route::Serving(Arc::clone(runtime))) {
-                    tracing::warn!(api.id = %runtime.id, other = %other.id, path = %path.path,
+                let context_path = path.path.as_str().into();
+                let route = Route::Serving { api: Arc::clone(runtime), context_path };
+                if let Some(Route::Serving { api: other, .. }) = table.insert(path, route) {
+                    tracing::warn!(api.id = %runtime.facts.id, other = %other.facts.id, path = %path.path,
                         "two APIs have the same path: the first one is not reachable there");
                 }
             }

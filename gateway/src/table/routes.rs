@@ -11,7 +11,11 @@ use std::sync::Arc;
 /// What is at a path.
 #[derive(Clone)]
 pub(crate) enum Route {
-    Serving(Arc<ApiRuntime>),
+    Serving {
+        api: Arc<ApiRuntime>,
+        /// The path itself, with a slash at both ends.
+        context_path: Arc<str>,
+    },
     /// Deployed and refused, with nothing to serve instead.
     Rejected,
 }
@@ -87,14 +91,15 @@ mod tests {
             let host = (!host.is_empty()).then(|| (*host).to_owned());
             let path = Path { host, path: (*path).to_owned(), override_access: false };
             let id = format!("{}{}", path.host.as_deref().unwrap_or_default(), path.path);
-            table.insert(&path, Route::Serving(Arc::new(ApiRuntime::empty(&id))));
+            let context_path = path.path.as_str().into();
+            table.insert(&path, Route::Serving { api: Arc::new(ApiRuntime::empty(&id)), context_path });
         }
         table
     }
 
     fn check(table: &RouteTable, host: &str, path: &str, expected: &str) {
         let found = match table.find(Some(host), path) {
-            Some(Route::Serving(api)) => api.id.to_string(),
+            Some(Route::Serving { api, .. }) => api.facts.id.to_string(),
             Some(Route::Rejected) => "rejected".to_owned(),
             None => "-".to_owned(),
         };

@@ -14,6 +14,7 @@ mod listener;
 mod node;
 mod params;
 mod plan;
+mod plugin;
 mod subscription;
 mod tokens;
 
@@ -28,5 +29,6 @@ pub use listener::*;
 pub use node::*;
 pub use params::*;
 pub use plan::*;
+pub use plugin::*;
 pub use subscription::*;
 pub use tokens::*;

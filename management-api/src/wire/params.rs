@@ -85,7 +85,7 @@ pub struct InConnector {
     /// Environment.
     #[param(example = "DEFAULT")]
     pub env: String,
-    /// Id of the connector, such as `kafka`.
+    /// Id of the connector, policy or resource, such as `kafka`.
     pub connector: String,
 }
 

@@ -37,7 +37,7 @@ fn full_update() -> Value {
             ], "request": [], "response": [], "subscribe": [], "publish": []}]),
             ),
             ("/properties", json!([{"key": "k", "value": "v", "encrypted": true, "dynamic": false}])),
-            ("/resources", json!([{"name": "r", "type": "cache", "configuration": {}, "enabled": true}])),
+            ("/resources", json!([{"name": "r", "type": "other", "configuration": {}, "enabled": false}])),
             (
                 "/responseTemplates",
                 json!({"A": {"*/*": {"status": 400, "headers": {"h": "v"}, "body": "b"}}}),

@@ -15,6 +15,7 @@ use super::member;
 use super::permits::Permit;
 use super::record::Record;
 use super::window::Receipt;
+use crate::endpoint::Limit;
 use crate::endpoint::StartingCursor;
 use crate::failure::Failure;
 use crate::message::{Ack, Message};
@@ -43,7 +44,7 @@ pub(super) struct Wishes {
     pub(super) starting_cursor: StartingCursor,
     pub(super) encode_ids: bool,
     /// The client takes at most this many messages.
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<Limit>,
     /// Brokers that do not answer for this long are reported.
     pub(super) start: Duration,
 }
@@ -142,7 +143,8 @@ impl Connection {
 
     fn ask(&self) {
         if self.group.key.level == Qos::AtMostOnce {
-            let left = self.wishes.limit.map_or(COMMIT_AHEAD_MAX, |limit| limit.saturating_sub(self.got));
+            let left = self.wishes.limit.as_ref();
+            let left = left.map_or(COMMIT_AHEAD_MAX, |limit| limit.get().saturating_sub(self.got));
             self.group.ask(self.reader, left.clamp(1, COMMIT_AHEAD_MAX));
         }
     }

@@ -22,7 +22,7 @@ mod record;
 mod ring;
 mod window;
 
-use super::{Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
+use super::{Backend, Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
 use crate::failure::Failure;
 use crate::message::{Message, MessageStream};
 use async_trait::async_trait;
@@ -82,7 +82,7 @@ struct KafkaEndpoint {
 ///
 /// # Errors
 /// The first violation of the settings.
-pub fn build(_name: &str, settings: &Settings, shared: &Shared) -> Result<Arc<dyn Endpoint>, FactoryError> {
+pub(crate) fn build(_name: &str, settings: &Settings, shared: &Shared) -> Result<Backend, FactoryError> {
     let settings = Kafka::parse(settings).map_err(|violations| {
         let first = violations.into_iter().next();
         let (path, message) =
@@ -91,7 +91,8 @@ pub fn build(_name: &str, settings: &Settings, shared: &Shared) -> Result<Arc<dy
     })?;
     let connection = shared.kafka.connection(&settings.bootstrap_servers);
     let publisher = Publisher::new(connection.clone(), settings.producer.clone());
-    Ok(Arc::new(KafkaEndpoint { settings, connection, publisher, clients: Arc::clone(&shared.kafka) }))
+    let clients = Arc::clone(&shared.kafka);
+    Ok(Backend::Messages(Arc::new(KafkaEndpoint { settings, connection, publisher, clients })))
 }
 
 #[async_trait]

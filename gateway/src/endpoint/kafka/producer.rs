@@ -279,7 +279,7 @@ mod tests {
         let check = |code: RDKafkaErrorCode, expected: &str| {
             let failure = refusal(code);
             assert_eq!(
-                format!("{} {}", failure.status.as_u16(), failure.key.unwrap_or("-")),
+                format!("{} {}", failure.status.as_u16(), failure.key.as_deref().unwrap_or("-")),
                 expected,
                 "{code:?}"
             );

@@ -115,7 +115,7 @@ impl Collect {
         message.headers = headers.map(|(name, value)| (name.to_owned(), value)).into();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
         let mut facts = vec![("statusCode", Value::from(failure.status.as_u16()))];
-        facts.extend(failure.key.map(|key| ("key", key.into())));
+        facts.extend(failure.key.as_deref().map(|key| ("key", key.into())));
         facts.push(("reason", failure.status.canonical_reason().unwrap_or_default().into()));
         facts.push(("sourceTimestamp", u64::try_from(now).unwrap_or(u64::MAX).into()));
         message.metadata = facts.into_iter().map(|(name, value)| (name.into(), value)).collect();

@@ -6,7 +6,8 @@
 mod collect;
 mod print;
 
-use super::{Entrypoint, Exchange, accept};
+use super::{Entrypoint, Exchange, Handler, accept};
+use crate::call::body::Body;
 use crate::failure::Failure;
 use crate::http::reply::Reply;
 use async_trait::async_trait;
@@ -17,12 +18,11 @@ use definition::violation::Violation;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use hyper::body::Incoming;
 use print::{Format, Printer};
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>> {
-    Ok(Box::new(Get { settings: HttpGet::parse(settings)? }))
+pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+    Ok(Handler::Messages(Box::new(Get { settings: HttpGet::parse(settings)? })))
 }
 
 struct Get {
@@ -35,7 +35,7 @@ impl Entrypoint for Get {
         head.method == Method::GET
     }
 
-    async fn handle(&self, exchange: Exchange<'_>, _body: Incoming) -> Result<Reply, Failure> {
+    async fn handle(&self, exchange: Exchange<'_>, _body: Body) -> Result<Reply, Failure> {
         let format = negotiate(&exchange.head.headers)?;
         let sent_limit = exchange.query("limit").filter(|limit| !limit.is_empty());
         let count = limit(sent_limit.as_deref(), self.settings.messages_limit_count)?;

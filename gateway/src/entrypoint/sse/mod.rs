@@ -4,7 +4,9 @@
 
 pub(crate) mod format;
 
-use super::{Entrypoint, Exchange, GOAWAY, accept};
+use super::accept::{self, MediaType};
+use super::{Entrypoint, Exchange, GOAWAY, Handler};
+use crate::call::body::Body;
 use crate::failure::Failure;
 use crate::http::frame::{ChunkBuilder, Frame};
 use crate::http::reply::Reply;
@@ -22,7 +24,6 @@ use futures::Stream;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response};
-use hyper::body::Incoming;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,8 +44,8 @@ const EVENTS_BETWEEN_STOP_CHECKS: u8 = 64;
 const EVENT_OVERHEAD_BYTES: usize = 64;
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>> {
-    Ok(Box::new(Events { settings: Sse::parse(settings)? }))
+pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+    Ok(Handler::Messages(Box::new(Events { settings: Sse::parse(settings)? })))
 }
 
 struct Events {
@@ -56,10 +57,10 @@ impl Entrypoint for Events {
     fn matches(&self, head: &Parts) -> bool {
         let first = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
         head.method == Method::GET
-            && first.is_some_and(|value| accept::media_types(value).any(|media| media.name == EVENT_STREAM))
+            && first.is_some_and(|value| accept::media_types(value).any(|media| wants_events(&media)))
     }
 
-    async fn handle(&self, exchange: Exchange<'_>, _body: Incoming) -> Result<Reply, Failure> {
+    async fn handle(&self, exchange: Exchange<'_>, _body: Body) -> Result<Reply, Failure> {
         let request = exchange.reader(last_event_id(exchange.head), None, None);
         let source = exchange.endpoint.subscribe(request).await?;
         let mut head = Response::new(());
@@ -86,6 +87,10 @@ impl Entrypoint for Events {
         };
         Ok(Reply::Stream { head, frames: Box::pin(events) })
     }
+}
+
+fn wants_events(media: &MediaType) -> bool {
+    media.name == EVENT_STREAM && media.quality > 0
 }
 
 /// Where a client that comes back left off.

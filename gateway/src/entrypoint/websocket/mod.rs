@@ -5,7 +5,8 @@
 
 mod session;
 
-use super::{Entrypoint, Exchange};
+use super::{Entrypoint, Exchange, Handler};
+use crate::call::body::Body;
 use crate::failure::Failure;
 use crate::http::reply::Reply;
 use crate::http::respond;
@@ -17,7 +18,6 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBS
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use session::Session;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -25,8 +25,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 const VERSION: &str = "13";
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Box<dyn Entrypoint>, Vec<Violation>> {
-    Ok(Box::new(Socket { settings: WebSocket::parse(settings)? }))
+pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+    Ok(Handler::Messages(Box::new(Socket { settings: WebSocket::parse(settings)? })))
 }
 
 struct Socket {
@@ -42,7 +42,7 @@ impl Entrypoint for Socket {
             && has_token(&head.headers, &UPGRADE, "websocket")
     }
 
-    async fn handle(&self, exchange: Exchange<'_>, body: Incoming) -> Result<Reply, Failure> {
+    async fn handle(&self, exchange: Exchange<'_>, body: Body) -> Result<Reply, Failure> {
         let headers = &exchange.head.headers;
         let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
             return Ok(Reply::Whole(respond::empty(StatusCode::BAD_REQUEST)));

@@ -1,0 +1,154 @@
+//! Policies: the steps of flows, and the one list that names them all.
+//!
+//! A policy is one file here with its settings struct (source of schema, defaults and parser) and its `SPEC`, plus one
+//! line in `POLICIES`, and one file and one line in the gateway. An id that only stands in `KNOWN_POLICIES` is refused
+//! at save as not available; one that stands nowhere does not exist.
+
+use crate::api::{ApiType, Settings};
+use crate::connector::settings::SettingsSchema;
+use crate::token::tokens;
+use crate::violation::Violation;
+
+pub mod assign_attributes;
+pub mod cloud_events;
+pub mod latency;
+pub mod limits;
+pub mod message_filtering;
+pub mod quota;
+pub mod rate_limit;
+pub mod spike_arrest;
+pub mod status_code;
+pub mod transform_headers;
+pub mod transform_queryparams;
+
+tokens! {
+    /// Where a step stands in a flow.
+    pub enum Phase {
+        /// Once per request or connection, before the endpoint.
+        Request = "request",
+        /// Once per response, before its body or messages.
+        Response = "response",
+        /// Each message from the client to the endpoint.
+        Publish = "publish",
+        /// Each message from the endpoint to the client.
+        Subscribe = "subscribe",
+    }
+}
+
+/// A policy of this build.
+#[derive(Debug)]
+pub struct PolicySpec {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    /// Phases of proxy APIs in which it may stand.
+    pub proxy: &'static [Phase],
+    /// Phases of message APIs in which it may stand.
+    pub message: &'static [Phase],
+    /// Schema of `configuration`.
+    pub schema: fn() -> &'static SettingsSchema,
+    /// Every fault of complete settings, with paths relative to them.
+    pub check: fn(&Settings) -> Vec<Violation>,
+}
+
+impl PolicySpec {
+    /// The phases in which it may stand in an API of this type.
+    pub fn phases(&self, api_type: ApiType) -> &'static [Phase] {
+        match api_type {
+            ApiType::Message => self.message,
+            ApiType::Proxy => self.proxy,
+        }
+    }
+}
+
+/// Every policy that this build runs, in the order of their ids.
+pub static POLICIES: &[&PolicySpec] = &[
+    &cloud_events::SPEC,
+    &latency::SPEC,
+    &message_filtering::SPEC,
+    &assign_attributes::SPEC,
+    &quota::SPEC,
+    &rate_limit::SPEC,
+    &spike_arrest::SPEC,
+    &status_code::SPEC,
+    &transform_headers::SPEC,
+    &transform_queryparams::SPEC,
+];
+
+/// Policies of the field that this build does not run.
+pub static KNOWN_POLICIES: &[&str] = &[
+    "api-key",
+    "key-less",
+    "jwt",
+    "oauth2",
+    "mtls",
+    "policy-assign-content",
+    "json-xml",
+    "xml-json",
+    "json-to-json",
+    "mock",
+    "policy-interrupt",
+    "ip-filtering",
+    "policy-request-validation",
+    "json-validation",
+    "request-content-limit",
+    "resource-filtering",
+    "policy-http-callout",
+    "dynamic-routing",
+    "cache",
+    "policy-generate-jwt",
+    "policy-override-request-method",
+    "url-rewriting",
+    "retry",
+    "policy-circuit-breaker",
+    "javascript",
+    "js",
+    "groovy",
+    "policy-basic-authentication",
+    "json-threat-protection",
+    "xml-threat-protection",
+    "regex-threat-protection",
+    "traffic-shadowing",
+    "metrics-reporter",
+    "http-redirect",
+    "rbac",
+    "ssl-enforcement",
+    "policy-openid-userinfo",
+    "xml-validation",
+    "html-json",
+    "xslt",
+    "policy-assign-metrics",
+];
+
+/// The specification of a policy id, or why a step must not name it.
+pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
+    if let Some(spec) = POLICIES.iter().find(|policy| policy.id == id) {
+        return Ok(spec);
+    }
+    let name = crate::reader::quote(id);
+    Err(if KNOWN_POLICIES.contains(&id) {
+        format!("names the policy {name}, which is not available in this version; remove the step")
+    } else {
+        format!("names the unknown policy {name}; remove the step")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_available_or_known_and_never_both() {
+        for spec in POLICIES {
+            assert!(!KNOWN_POLICIES.contains(&spec.id), "{}", spec.id);
+        }
+        assert!(POLICIES.is_sorted_by_key(|spec| spec.id));
+    }
+
+    #[test]
+    fn every_schema_describes_its_members() {
+        for spec in POLICIES {
+            crate::connector::described(spec.id, (spec.schema)().document());
+        }
+    }
+}

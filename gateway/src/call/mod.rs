@@ -1,0 +1,88 @@
+//! One request on its way through an API: what policies read and change, and what they leave for each other.
+//!
+//! A call lives from the route to the end of the response's head. Message flows outlive it; they keep it without its
+//! bodies.
+
+pub(crate) mod attributes;
+pub(crate) mod body;
+pub(crate) mod request;
+pub(crate) mod response;
+#[cfg(test)]
+mod sample;
+
+use crate::flow::layer::Layer;
+use crate::http::ids::Ids;
+use crate::table::facts::ApiFacts;
+use attributes::Attributes;
+use http::HeaderMap;
+use request::Request;
+use response::Response;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One request in progress.
+pub(crate) struct Call {
+    /// What expressions may know about the API.
+    pub(crate) api: Arc<ApiFacts>,
+    pub(crate) ids: Ids,
+    pub(crate) request: Request,
+    pub(crate) response: Response,
+    pub(crate) attributes: Attributes,
+    /// Id of the plan whose security let the caller in.
+    pub(crate) plan: Option<Arc<str>>,
+    /// Known with the plan.
+    pub(crate) consumer: Option<Arc<Consumer>>,
+    /// Known once the subscription is.
+    pub(crate) client_identifier: Arc<str>,
+    /// What policies put around the endpoint, outermost first.
+    pub(crate) layers: Vec<Arc<dyn Layer>>,
+    /// Headers of the answer, whatever it will be and whoever gives it.
+    pub(crate) answer_headers: HeaderMap,
+}
+
+/// Who calls, as `#subscription` sees it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Consumer {
+    /// Subscription id; the caller's address for key-less plans.
+    pub(crate) subscription: Arc<str>,
+    /// `1` for key-less plans.
+    pub(crate) application: Arc<str>,
+    pub(crate) application_name: Option<Arc<str>>,
+    pub(crate) client_id: Option<Arc<str>>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) push: bool,
+    pub(crate) key_less: bool,
+}
+
+impl Call {
+    pub(crate) fn new(api: Arc<ApiFacts>, ids: Ids, request: Request) -> Self {
+        Call {
+            api,
+            ids,
+            request,
+            response: Response::default(),
+            attributes: Attributes::default(),
+            plan: None,
+            consumer: None,
+            client_identifier: "".into(),
+            layers: Vec::new(),
+            answer_headers: HeaderMap::new(),
+        }
+    }
+
+    /// The call as message flows keep it: without bodies and layers.
+    pub(crate) fn snapshot(&self) -> Call {
+        Call {
+            api: Arc::clone(&self.api),
+            ids: self.ids.clone(),
+            request: self.request.snapshot(),
+            response: self.response.snapshot(),
+            attributes: self.attributes.clone(),
+            plan: self.plan.clone(),
+            consumer: self.consumer.clone(),
+            client_identifier: Arc::clone(&self.client_identifier),
+            layers: Vec::new(),
+            answer_headers: HeaderMap::new(),
+        }
+    }
+}

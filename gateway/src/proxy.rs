@@ -1,0 +1,112 @@
+//! Proxy APIs: a request goes to a backend as it is, an answer comes back as it is, but for what policies change.
+
+use crate::call::Call;
+use crate::endpoint::Backend;
+use crate::failure::{Failure, key};
+use crate::flow::layer::{Invoker, Next};
+use crate::http::reply::Reply;
+use crate::table::groups::{Choice, Groups};
+use crate::table::runtime::ApiRuntime;
+use async_trait::async_trait;
+use definition::connector::Mode;
+use http::{Response, StatusCode};
+
+/// Attribute that names where a call goes instead of to the endpoint in turn.
+pub(crate) const TARGET: &str = "request.endpoint";
+
+/// Where a call goes.
+pub(crate) struct Chosen<'a> {
+    pub(crate) choice: Choice<'a>,
+    /// Absolute, or below the endpoint's own target; `None`: where the endpoint says.
+    pub(crate) target: Option<String>,
+}
+
+/// The endpoint in turn, or the one that a policy chose.
+pub(crate) fn choose<'a>(api: &'a ApiRuntime, call: &Call, modes: &[Mode]) -> Result<Chosen<'a>, Failure> {
+    choose_in(&api.groups, call, modes)
+}
+
+pub(crate) fn choose_in<'a>(groups: &'a Groups, call: &Call, modes: &[Mode]) -> Result<Chosen<'a>, Failure> {
+    let (name, target) = match call.attributes.text(TARGET) {
+        None => (None, None),
+        Some(chosen) => split(chosen),
+    };
+    let choice = match name {
+        Some(name) => groups.named(name),
+        None => groups.choose(modes),
+    };
+    let target = target.filter(|target| !target.is_empty()).map(str::to_owned);
+    Ok(Chosen { choice: choice.ok_or_else(no_endpoint)?, target })
+}
+
+/// `name:path` names an endpoint or a group; everything else is a target.
+fn split(chosen: &str) -> (Option<&str>, Option<&str>) {
+    match chosen.split_once(':') {
+        Some((name, path))
+            if !name.is_empty()
+                && !name.contains('/')
+                && !["http", "https", "ws", "wss", "grpc", "grpcs"].contains(&name) =>
+        {
+            (Some(name), Some(path))
+        }
+        _ => (None, Some(chosen)),
+    }
+}
+
+/// No endpoint takes the call.
+pub(crate) fn no_endpoint() -> Failure {
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::NO_ENDPOINT_FOUND, "No endpoint available")
+}
+
+/// Sends the call through the layers that policies put there to a backend; the answer is in the call's response.
+pub(crate) async fn invoke(api: &ApiRuntime, call: &mut Call) -> Result<(), Failure> {
+    let layers = std::mem::take(&mut call.layers);
+    Next::new(&layers, &Endpoints(api)).run(call).await
+}
+
+/// The endpoints at the bottom of all layers.
+struct Endpoints<'a>(&'a ApiRuntime);
+
+#[async_trait]
+impl Invoker for Endpoints<'_> {
+    async fn invoke(&self, call: &mut Call) -> Result<(), Failure> {
+        if let Some(failover) = &self.0.failover {
+            return failover.invoke(&self.0.groups, call).await;
+        }
+        let chosen = choose(self.0, call, &[Mode::RequestResponse])?;
+        match &chosen.choice.endpoint.backend {
+            Backend::Http(backend) => backend.invoke(call, chosen.target.as_deref()).await,
+            Backend::Messages(_) => Err(no_endpoint()),
+        }
+    }
+}
+
+/// The response of a call as an answer.
+pub(crate) fn reply(call: &mut Call) -> Reply {
+    let response = std::mem::take(&mut call.response);
+    let mut head = Response::new(());
+    *head.status_mut() = response.status;
+    *head.headers_mut() = response.headers;
+    match response.upgrade {
+        Some(session) => {
+            let session = session.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Reply::Upgrade { head, session }
+        }
+        None => Reply::Passed(head.map(|()| response.body)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_names_an_endpoint_or_is_an_address() {
+        let check = |chosen, expected| assert_eq!(split(chosen), expected, "{chosen}");
+        check("group1:/path", (Some("group1"), Some("/path")));
+        check("group1:", (Some("group1"), Some("")));
+        check("http://h/p", (None, Some("http://h/p")));
+        check("/p:q", (None, Some("/p:q")));
+        check("p", (None, Some("p")));
+    }
+}
