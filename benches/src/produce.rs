@@ -121,6 +121,7 @@ fn load(args: &Args, contender: &Contender, connections: usize) -> Load {
     Load {
         address: contender.address,
         request: http_client::post(contender.path, &body()).into(),
+        wanted: 202,
         connections,
         warm_up: Duration::from_secs_f64(args.seconds / 4.0),
         duration: Duration::from_secs_f64(args.seconds),
