@@ -2,8 +2,12 @@
 //! which qualities of service fit together. No I/O, no async, no clock: values in, values out.
 
 pub mod api;
+pub mod api_key;
+pub mod application;
 pub mod catalogue;
 pub mod connector;
+pub mod consumer;
+mod date;
 pub mod deployment;
 pub mod dialect;
 pub mod digest;
@@ -17,5 +21,6 @@ pub mod qos;
 mod reader;
 pub mod resource;
 pub mod secrets;
+pub mod subscription;
 pub mod token;
 pub mod violation;

@@ -10,6 +10,7 @@ pub mod failure;
 mod flow;
 mod health;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
@@ -22,3 +23,4 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;

@@ -184,11 +184,6 @@ fn security(node: &Node<'_>) -> PlanSecurity {
             PlanSecurityType::KeyLess
         }
     };
-    if security_type != PlanSecurityType::KeyLess {
-        let place = if mode == PlanMode::Push { node.get("mode") } else { kind };
-        let reason = format!("{security_type} is not available in this version, use key-less");
-        place.wrong(Stage::Plans, reason);
-    }
     PlanSecurity { security_type, configuration: security.get("configuration").settings() }
 }
 

@@ -9,7 +9,17 @@ use crate::connector::settings::SettingsSchema;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+pub mod assign_attributes;
+pub mod cloud_events;
+pub mod latency;
+pub mod limits;
+pub mod message_filtering;
+pub mod quota;
+pub mod rate_limit;
+pub mod spike_arrest;
+pub mod status_code;
 pub mod transform_headers;
+pub mod transform_queryparams;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -52,7 +62,18 @@ impl PolicySpec {
 }
 
 /// Every policy that this build runs, in the order of their ids.
-pub static POLICIES: &[&PolicySpec] = &[&transform_headers::SPEC];
+pub static POLICIES: &[&PolicySpec] = &[
+    &cloud_events::SPEC,
+    &latency::SPEC,
+    &message_filtering::SPEC,
+    &assign_attributes::SPEC,
+    &quota::SPEC,
+    &rate_limit::SPEC,
+    &spike_arrest::SPEC,
+    &status_code::SPEC,
+    &transform_headers::SPEC,
+    &transform_queryparams::SPEC,
+];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
@@ -61,18 +82,12 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "jwt",
     "oauth2",
     "mtls",
-    "message-filtering",
-    "policy-assign-attributes",
     "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",
     "mock",
     "policy-interrupt",
-    "latency",
-    "rate-limit",
-    "quota",
-    "spike-arrest",
     "ip-filtering",
     "policy-request-validation",
     "json-validation",
@@ -90,14 +105,11 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "js",
     "groovy",
     "policy-basic-authentication",
-    "cloud-events",
     "json-threat-protection",
     "xml-threat-protection",
     "regex-threat-protection",
     "traffic-shadowing",
     "metrics-reporter",
-    "transform-queryparams",
-    "status-code",
     "http-redirect",
     "rbac",
     "ssl-enforcement",

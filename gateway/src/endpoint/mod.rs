@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::health;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
@@ -147,6 +148,8 @@ pub struct Shared {
     pub(crate) health: Arc<health::Client>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.

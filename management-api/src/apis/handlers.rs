@@ -12,6 +12,7 @@ use crate::extract::{Document, Params, id, too_large};
 use crate::page::{PageParams, Paged};
 use crate::plans::{self, PlanRecord};
 use crate::scope::Scope;
+use crate::subscriptions::sweep;
 use crate::wire::{self, InApi, InEnvironment};
 use crate::{entity_tag, urls};
 use axum::Json;
@@ -171,8 +172,10 @@ pub(crate) async fn delete_api(
     entity_tag::check_match(&headers, api.version)?;
     let plans = plans::store::list_for_update(&mut tx, &api).await?;
     life_cycle::check_deletable(&api, &plans, params.close_plans)?;
+    let subscribers = sweep::of_deleted_api(&mut tx, &api).await?;
     store::delete(&mut tx, &scope, api.id).await?;
     record(&mut tx, &scope, &actor, "api.delete", &api).await?;
+    subscribers.flush(&mut tx, &scope, &actor.name).await?;
     if api.published.is_some() {
         publish::withdraw(
             &mut tx,

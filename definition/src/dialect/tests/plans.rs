@@ -42,22 +42,12 @@ description data.invalid: description must not be null, a text is required",
         &[("/security", json!({"type": "magic"}))],
         "security.type plan.invalid: security.type is unknown, use one of key-less, api-key, oauth2, jwt, subscription",
     );
-    check_plan(
-        &[("/security", json!({"type": "api-key"}))],
-        "security.type data.invalid: security.type api-key is not available in this version, use key-less",
-    );
-    check_plan(
-        &[("/security", json!({"type": "subscription"}))],
-        "security.type data.invalid: security.type subscription is not available in this version, use key-less",
-    );
-    check_plan(
-        &[("/security", Value::Null), ("/mode", json!("PUSH"))],
-        "mode data.invalid: mode subscription is not available in this version, use key-less",
-    );
+    check_plan(&[("/security", json!({"type": "api-key"}))], "accepted");
+    check_plan(&[("/security", json!({"type": "subscription"}))], "accepted");
+    check_plan(&[("/security", Value::Null), ("/mode", json!("PUSH"))], "accepted");
     check_plan(
         &[("/mode", json!("PUSH"))],
-        r#"security plan.invalid {"reason":"must not be set on a push plan, remove it"}: security must not be set on a push plan, remove it
-mode data.invalid: mode subscription is not available in this version, use key-less"#,
+        r#"security plan.invalid {"reason":"must not be set on a push plan, remove it"}: security must not be set on a push plan, remove it"#,
     );
     check_plan(&[("/id", json!("notuuid"))], "id data.invalid: id must be a UUID, or left out");
     check_plan(&[("/id", json!("0f9f6b3c-2a1e-4f0e-8d7c-5b6a79881122"))], "accepted");
