@@ -21,6 +21,25 @@ pub(crate) fn post_to_kafka(path: &str, kafka: &str, topic: &str) -> Value {
     api("Bench produce", path, json!({ "type": "http-post", "qos": "auto" }), "kafka", configuration)
 }
 
+/// The same with three policies: a limit per request; a header and a record key per message.
+pub(crate) fn post_to_kafka_with_policies(path: &str, kafka: &str, topic: &str) -> Value {
+    let limit = json!({ "rate": { "limit": 2_000_000_000, "periodTime": 1, "periodTimeUnit": "SECONDS" } });
+    let header = json!({ "addHeaders": [{ "name": "X-Bench", "value": "1" }] });
+    let key =
+        json!({ "attributes": [{ "name": "kafka.recordKey", "value": "{#request.headers['host'][0]}" }] });
+    let mut api = post_to_kafka(path, kafka, topic);
+    api["flows"] = json!([{ "name": "All", "enabled": true,
+        "selectors": [{ "type": "channel", "channel": "/", "channelOperator": "STARTS_WITH",
+            "operations": ["PUBLISH"], "entrypoints": [] }],
+        "request": [step("rate-limit", &limit)],
+        "publish": [step("transform-headers", &header), step("policy-assign-attributes", &key)] }]);
+    api
+}
+
+fn step(policy: &str, configuration: &Value) -> Value {
+    json!({ "name": policy, "description": "Bench", "enabled": true, "policy": policy, "configuration": configuration })
+}
+
 /// Kafka to SSE at QoS none: one fetch for all readers.
 pub(crate) fn kafka_to_sse(path: &str, kafka: &str, topic: &str) -> Value {
     let configuration = json!({ "bootstrapServers": kafka, "topics": [topic],
@@ -46,14 +65,10 @@ pub(crate) fn http_proxy(name: &str, path: &str, upstream: SocketAddr, flow: Opt
 
 /// Sets a header of every request, and removes one of every response.
 pub(crate) fn headers_flow() -> Value {
-    let step = |configuration: Value| {
-        json!({ "name": "Headers", "description": "Bench", "enabled": true, "policy": "transform-headers",
-            "configuration": configuration })
-    };
     json!({ "name": "All", "enabled": true,
         "selectors": [{ "type": "http", "path": "/", "pathOperator": "STARTS_WITH", "methods": [] }],
-        "request": [step(json!({ "addHeaders": [{ "name": "X-Bench", "value": "1" }] }))],
-        "response": [step(json!({ "removeHeaders": ["Server"] }))] })
+        "request": [step("transform-headers", &json!({ "addHeaders": [{ "name": "X-Bench", "value": "1" }] }))],
+        "response": [step("transform-headers", &json!({ "removeHeaders": ["Server"] }))] })
 }
 
 /// The header line that carries an API key.
