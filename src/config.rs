@@ -4,9 +4,9 @@
 //! environment. Unlike API definitions, which are read leniently, an unknown key is refused: a misspelt setting must
 //! not be silently ignored. Every violation is reported at once.
 
-use management_api::seal::SealKey;
 use gateway::limiter::StoreUrl;
 use gateway::trust::TrustedProxies;
+use management_api::seal::SealKey;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
