@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod dialect;
 pub mod digest;
 pub mod expression;
+pub mod freemarker;
 pub mod limits;
 pub mod plan;
 pub mod policy;

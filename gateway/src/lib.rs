@@ -7,6 +7,7 @@ mod entrypoint;
 mod expression;
 pub mod failure;
 mod flow;
+mod freemarker;
 mod http;
 #[cfg(test)]
 mod loopback;

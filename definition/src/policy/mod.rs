@@ -10,6 +10,7 @@ use crate::token::tokens;
 use crate::violation::Violation;
 
 pub mod assign_attributes;
+pub mod assign_content;
 pub mod cloud_events;
 pub mod latency;
 pub mod message_filtering;
@@ -63,6 +64,7 @@ pub static POLICIES: &[&PolicySpec] = &[
     &latency::SPEC,
     &message_filtering::SPEC,
     &assign_attributes::SPEC,
+    &assign_content::SPEC,
     &status_code::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
@@ -75,7 +77,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "jwt",
     "oauth2",
     "mtls",
-    "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",

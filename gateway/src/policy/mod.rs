@@ -1,6 +1,7 @@
 //! Policies: one trait, one visible list of factories.
 
 mod assign_attributes;
+mod assign_content;
 mod cloud_events;
 mod latency;
 mod media;
@@ -87,6 +88,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
     ("policy-assign-attributes", assign_attributes::build),
+    ("policy-assign-content", assign_content::build),
     ("status-code", status_code::build),
     ("transform-headers", transform_headers::build),
     ("transform-queryparams", transform_queryparams::build),
