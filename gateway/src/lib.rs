@@ -5,10 +5,13 @@ mod call;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
+mod failover;
 pub mod failure;
 mod flow;
 mod freemarker;
+mod health;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
@@ -21,3 +24,4 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;

@@ -4,10 +4,14 @@ mod assign_attributes;
 mod assign_content;
 mod cloud_events;
 mod latency;
+mod limited;
 mod media;
 mod message_filtering;
+mod quota;
+mod rate_limit;
 #[cfg(test)]
 mod sample;
+mod spike_arrest;
 mod status_code;
 mod transform_headers;
 mod transform_queryparams;
@@ -89,6 +93,9 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("message-filtering", message_filtering::build),
     ("policy-assign-attributes", assign_attributes::build),
     ("policy-assign-content", assign_content::build),
+    ("quota", quota::build),
+    ("rate-limit", rate_limit::build),
+    ("spike-arrest", spike_arrest::build),
     ("status-code", status_code::build),
     ("transform-headers", transform_headers::build),
     ("transform-queryparams", transform_queryparams::build),
