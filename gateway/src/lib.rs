@@ -9,6 +9,7 @@ mod expression;
 mod failover;
 pub mod failure;
 mod flow;
+mod freemarker;
 mod health;
 mod http;
 pub mod limiter;
