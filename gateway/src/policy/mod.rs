@@ -1,6 +1,7 @@
 //! Policies: one trait, one visible list of factories.
 
 mod assign_attributes;
+mod assign_content;
 mod cloud_events;
 mod jwt;
 mod latency;
@@ -95,6 +96,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("message-filtering", message_filtering::build),
     ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
+    ("policy-assign-content", assign_content::build),
     ("quota", quota::build),
     ("rate-limit", rate_limit::build),
     ("spike-arrest", spike_arrest::build),
