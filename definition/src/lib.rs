@@ -12,6 +12,7 @@ pub mod deployment;
 pub mod dialect;
 pub mod digest;
 pub mod expression;
+pub mod freemarker;
 pub mod failover;
 pub mod health_check;
 pub mod limits;

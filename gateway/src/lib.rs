@@ -2,12 +2,14 @@
 
 pub mod app;
 mod call;
+mod consumers;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
 mod failover;
 pub mod failure;
 mod flow;
+mod freemarker;
 mod health;
 mod http;
 pub mod limiter;
@@ -16,6 +18,7 @@ mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod outbound;
 mod policy;
 mod proxy;
 mod resource;
@@ -24,3 +27,5 @@ mod stop;
 pub mod sync;
 pub mod table;
 pub mod trust;
+
+pub use expression::probe;

@@ -10,6 +10,7 @@ use crate::token::tokens;
 use crate::violation::Violation;
 
 pub mod assign_attributes;
+pub mod assign_content;
 pub mod cloud_events;
 pub mod jwt;
 pub mod latency;
@@ -71,6 +72,7 @@ pub static POLICIES: &[&PolicySpec] = &[
     &message_filtering::SPEC,
     &oauth2::SPEC,
     &assign_attributes::SPEC,
+    &assign_content::SPEC,
     &quota::SPEC,
     &rate_limit::SPEC,
     &spike_arrest::SPEC,
@@ -82,7 +84,6 @@ pub static POLICIES: &[&PolicySpec] = &[
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
-    "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",

@@ -1,11 +1,14 @@
 //! Policies: one trait, one visible list of factories.
 
 mod assign_attributes;
+mod assign_content;
 mod cloud_events;
+mod jwt;
 mod latency;
 mod limited;
 mod media;
 mod message_filtering;
+mod oauth2;
 mod quota;
 mod rate_limit;
 #[cfg(test)]
@@ -88,9 +91,12 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cloud-events", cloud_events::build),
+    ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
+    ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
+    ("policy-assign-content", assign_content::build),
     ("quota", quota::build),
     ("rate-limit", rate_limit::build),
     ("spike-arrest", spike_arrest::build),
