@@ -79,7 +79,11 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let clients = Clients::with_addresses(config.kafka_addresses);
     let node_facts =
         NodeFacts { id: config.node_id.clone().unwrap_or_default(), tags: config.tags.clone() };
-    let table = Arc::new(Table::new(Shared { kafka: Arc::new(clients), node: Arc::new(node_facts) }));
+    let table = Arc::new(Table::new(Shared {
+        kafka: Arc::new(clients),
+        node: Arc::new(node_facts),
+        ..Shared::default()
+    }));
     let sync_config = SyncConfig {
         management: config.management,
         token: config.token,

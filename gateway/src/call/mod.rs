@@ -5,6 +5,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod body;
+pub(crate) mod coding;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod sample;
 
 use crate::flow::layer::Layer;
 use crate::http::ids::Ids;
+use crate::stop::Stop;
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
 use request::Request;
@@ -33,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) consumer: Option<Arc<Consumer>>,
     /// Known once the subscription is.
     pub(crate) client_identifier: Arc<str>,
+    /// Ends what outlives the response's head.
+    pub(crate) stop: Arc<Stop>,
     /// What policies put around the endpoint, outermost first.
     pub(crate) layers: Vec<Arc<dyn Layer>>,
 }
@@ -62,6 +66,7 @@ impl Call {
             plan: None,
             consumer: None,
             client_identifier: "".into(),
+            stop: Arc::default(),
             layers: Vec::new(),
         }
     }
@@ -77,6 +82,7 @@ impl Call {
             plan: self.plan.clone(),
             consumer: self.consumer.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
+            stop: Arc::clone(&self.stop),
             layers: Vec::new(),
         }
     }
