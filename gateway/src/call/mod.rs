@@ -16,6 +16,7 @@ use crate::http::ids::Ids;
 use crate::stop::Stop;
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
+use http::HeaderMap;
 use request::Request;
 use response::Response;
 use std::collections::BTreeMap;
@@ -39,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) stop: Arc<Stop>,
     /// What policies put around the endpoint, outermost first.
     pub(crate) layers: Vec<Arc<dyn Layer>>,
+    /// Headers of the answer, whatever it will be and whoever gives it.
+    pub(crate) answer_headers: HeaderMap,
 }
 
 /// Who calls, as `#subscription` sees it.
@@ -68,6 +71,7 @@ impl Call {
             client_identifier: "".into(),
             stop: Arc::default(),
             layers: Vec::new(),
+            answer_headers: HeaderMap::new(),
         }
     }
 
@@ -84,6 +88,7 @@ impl Call {
             client_identifier: Arc::clone(&self.client_identifier),
             stop: Arc::clone(&self.stop),
             layers: Vec::new(),
+            answer_headers: HeaderMap::new(),
         }
     }
 }

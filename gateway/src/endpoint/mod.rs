@@ -2,6 +2,8 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::health;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
@@ -145,8 +147,12 @@ pub struct Shared {
     pub kafka: Arc<kafka::Clients>,
     /// HTTP clients by effective settings.
     pub http: Arc<http_proxy::Clients>,
+    /// Asks for the health of endpoints that are no HTTP servers.
+    pub(crate) health: Arc<health::Client>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.

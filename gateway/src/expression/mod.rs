@@ -34,7 +34,10 @@ impl<'a> Scope<'a> {
 pub(crate) struct EvaluationError(pub(crate) String);
 
 /// The value as text; `None`: it is null.
-pub(crate) fn text<'t>(template: &'t Template, _: &Scope<'_>) -> Result<Option<Cow<'t, str>>, EvaluationError> {
+pub(crate) fn text<'t>(
+    template: &'t Template,
+    _: &Scope<'_>,
+) -> Result<Option<Cow<'t, str>>, EvaluationError> {
     Ok(template.literal().map(Cow::Borrowed))
 }
 
