@@ -11,6 +11,7 @@ use crate::violation::Violation;
 
 pub mod http_get;
 pub mod http_post;
+pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
 pub mod settings;
@@ -68,16 +69,15 @@ pub struct EndpointSpec {
 
 /// Every entrypoint that this build runs.
 pub static ENTRYPOINTS: &[&EntrypointSpec] =
-    &[&http_get::SPEC, &http_post::SPEC, &sse::SPEC, &sse::ADVANCED, &websocket::SPEC];
+    &[&http_get::SPEC, &http_post::SPEC, &http_proxy::ENTRYPOINT, &sse::SPEC, &sse::ADVANCED, &websocket::SPEC];
 
 /// Every endpoint that this build runs.
-pub static ENDPOINTS: &[&EndpointSpec] = &[&kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
+pub static ENDPOINTS: &[&EndpointSpec] = &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
 
 /// Entrypoints of the field that this build does not run.
 pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] = &[
     ("webhook", ApiType::Message),
     ("webhook-advanced", ApiType::Message),
-    ("http-proxy", ApiType::Proxy),
     ("tcp-proxy", ApiType::Proxy),
 ];
 
@@ -90,7 +90,6 @@ pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
     ("jms", ApiType::Message),
     ("asb", ApiType::Message),
     ("azure-service-bus", ApiType::Message),
-    ("http-proxy", ApiType::Proxy),
     ("tcp-proxy", ApiType::Proxy),
 ];
 
