@@ -2,10 +2,12 @@
 
 mod assign_attributes;
 mod cloud_events;
+mod jwt;
 mod latency;
 mod limited;
 mod media;
 mod message_filtering;
+mod oauth2;
 mod quota;
 mod rate_limit;
 #[cfg(test)]
@@ -88,8 +90,10 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cloud-events", cloud_events::build),
+    ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
+    ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
     ("quota", quota::build),
     ("rate-limit", rate_limit::build),
