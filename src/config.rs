@@ -4,6 +4,9 @@
 //! environment. Unlike API definitions, which are read leniently, an unknown key is refused: a misspelt setting must
 //! not be silently ignored. Every violation is reported at once.
 
+use gateway::limiter::StoreUrl;
+use gateway::trust::TrustedProxies;
+use management_api::seal::SealKey;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +22,11 @@ const KEYS: &[(&str, &str)] = &[
     ("database_url", "postgres://user:password@host/name, or sqlite://path for one management node"),
     ("admin_password", "password of the first administrator `admin`, needed while the store has no user"),
     ("sync_token", "secret that gateways present to management, at least 16 characters"),
+    (
+        "seal_key",
+        "32 random bytes in base64 that seal API keys in the store, the same on every management node; needed as \
+         soon as there are API keys",
+    ),
     ("rest_listen", "address of the management REST API, default 127.0.0.1:8083"),
     ("sync_listen", "address of the sync server for gateways, default 127.0.0.1:8084"),
     ("gateway_listen", "address of the gateway's data plane, default 127.0.0.1:8082"),
@@ -28,6 +36,15 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),
+    ("tenant", "tenant of a gateway: it uses endpoints for this tenant or for all; none: every endpoint"),
+    (
+        "trusted_proxies",
+        "comma-separated addresses and blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and -Proto a gateway believes",
+    ),
+    (
+        "rate_limit_redis_url",
+        "redis://user:password@host:6379/0 where gateways count together what policies limit; none: each for itself",
+    ),
     ("node_id", "stable name of a gateway node; default: a new one at each start"),
     ("log", "log filter, default info"),
     ("log_format", "text or json, default text"),
@@ -162,6 +179,17 @@ impl Settings {
         SecretString::from(token)
     }
 
+    /// The key that seals API keys, when there is one.
+    pub(crate) fn seal_key(&mut self) -> Option<SealKey> {
+        match self.text("seal_key").map(SealKey::parse)? {
+            Ok(key) => Some(key),
+            Err(reason) => {
+                self.violations.push(format!("TIDEGATE_SEAL_KEY {reason}"));
+                None
+            }
+        }
+    }
+
     /// An address to listen on.
     pub(crate) fn address(&mut self, key: &str, default: &str) -> SocketAddr {
         let text = self.text(key).unwrap_or(default).to_owned();
@@ -200,6 +228,21 @@ impl Settings {
             }
         }
         addresses
+    }
+
+    /// Where gateways count together what policies limit.
+    pub(crate) fn rate_limit_store(&mut self) -> Option<StoreUrl> {
+        // The URL may hold a password, so it is not repeated.
+        let store = self.text("rate_limit_redis_url")?.parse();
+        store.map_err(|error| self.violations.push(format!("TIDEGATE_RATE_LIMIT_REDIS_URL: {error}"))).ok()
+    }
+
+    /// Proxies in front of a gateway.
+    pub(crate) fn trusted_proxies(&mut self) -> TrustedProxies {
+        TrustedProxies::parse(&self.list("trusted_proxies")).unwrap_or_else(|error| {
+            self.violations.push(format!("TIDEGATE_TRUSTED_PROXIES: {error}"));
+            TrustedProxies::default()
+        })
     }
 
     /// Log settings.
@@ -260,27 +303,37 @@ mod tests {
                 ("TIDEGATE_REST_LISTN", "x"),
                 ("TIDEGATE_GATEWAY_LISTEN", "here"),
                 ("TIDEGATE_SYNC_TOKEN", "short"),
+                ("TIDEGATE_SEAL_KEY", "c2hvcnQ="),
                 ("TIDEGATE_MANAGEMENT", "http://ok:1,garbage"),
                 ("TIDEGATE_LOG", "a=b=c"),
+                ("TIDEGATE_TRUSTED_PROXIES", "10.0.0.0/8,me"),
+                ("TIDEGATE_RATE_LIMIT_REDIS_URL", "https://:hush@store"),
             ],
         );
         settings.required("database_url");
         settings.sync_token();
+        settings.seal_key();
         settings.address("gateway_listen", "127.0.0.1:8082");
         settings.management();
         settings.log();
+        settings.trusted_proxies();
+        settings.rate_limit_store();
         let text = settings.check().unwrap_err().to_string();
         for part in [
             "`colour` in ",
             "TIDEGATE_REST_LISTN is not a setting",
             "TIDEGATE_DATABASE_URL is missing",
             "too short",
+            "TIDEGATE_SEAL_KEY is not 32 bytes",
             "`here` is not an address",
             "`garbage` is not of the form http://host:8084",
             "TIDEGATE_LOG cannot be read",
+            "TIDEGATE_TRUSTED_PROXIES: `me`: neither an address",
+            "TIDEGATE_RATE_LIMIT_REDIS_URL: is not the address of a Redis server",
         ] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
+        assert!(!text.contains("hush"), "{text}");
     }
 
     #[test]

@@ -4,11 +4,13 @@ use crate::endpoint::Shared;
 use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
+use crate::limiter::{Limiter, StoreUrl};
 use crate::node::{self, Node};
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
 use crate::table::Table;
 use crate::table::facts::NodeFacts;
+use crate::trust::TrustedProxies;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -38,6 +40,8 @@ pub struct GatewayConfig {
     pub token: SecretString,
     /// Sharding tags; none: every API.
     pub tags: Vec<String>,
+    /// Tenant whose endpoints it uses; absent: everybody's.
+    pub tenant: Option<String>,
     /// Stable over restarts; absent: a new one for each process.
     pub node_id: Option<String>,
     /// Name of this machine, for the list of instances.
@@ -46,6 +50,10 @@ pub struct GatewayConfig {
     pub connections_max: Option<usize>,
     /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
     pub kafka_addresses: HashMap<String, String>,
+    /// Where the nodes count together what policies limit; absent: each node counts for itself.
+    pub rate_limit_store: Option<StoreUrl>,
+    /// Proxies whose word about the addresses of their clients is taken.
+    pub trusted_proxies: TrustedProxies,
     /// Of the recorder that this process installed.
     pub metrics: PrometheusHandle,
 }
@@ -77,9 +85,22 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let (listener, addr) = bind("clients", config.listen).await?;
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
     let clients = Clients::with_addresses(config.kafka_addresses);
-    let node_facts =
-        NodeFacts { id: config.node_id.clone().unwrap_or_default(), tags: config.tags.clone() };
-    let table = Arc::new(Table::new(Shared { kafka: Arc::new(clients), node: Arc::new(node_facts) }));
+    let node_facts = NodeFacts {
+        id: config.node_id.clone().unwrap_or_default(),
+        tags: config.tags.clone(),
+        tenant: config.tenant,
+    };
+    let limiter = Arc::new(match &config.rate_limit_store {
+        Some(store) => Limiter::with_store(store)?,
+        None => Limiter::default(),
+    });
+    let shared = Shared {
+        kafka: Arc::new(clients),
+        node: Arc::new(node_facts),
+        limiter: Arc::clone(&limiter),
+        ..Shared::default()
+    };
+    let table = Arc::new(Table::new(shared));
     let sync_config = SyncConfig {
         management: config.management,
         token: config.token,
@@ -96,7 +117,11 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let drain = Arc::new(Stop::default());
     let connections = TaskTracker::new();
     let limit = config.connections_max.unwrap_or_else(connections_max);
-    let front = Arc::new(Front::new(Arc::clone(&table)));
+    let front = Arc::new(Front::new(Arc::clone(&table), config.trusted_proxies));
+    let reported = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { limiter.report(shutdown).await }
+    });
     connections.spawn(accept(listener, front, limit, Arc::clone(&drain), connections.clone()));
     let node_stop = CancellationToken::new();
     let node = Node { ready: ready.clone(), metrics: config.metrics };
@@ -111,6 +136,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
             tracing::warn!(connections = connections.len(), "connections are cut that did not end in time");
         }
         sync.stopped().await;
+        reported.await.ok();
         node_stop.cancel();
         node_task.await.ok();
     });

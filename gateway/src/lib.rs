@@ -5,9 +5,12 @@ mod call;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
+mod failover;
 pub mod failure;
 mod flow;
+mod health;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
@@ -20,5 +23,6 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;
 
 pub use expression::probe;

@@ -21,7 +21,8 @@ pub(crate) struct ExpandParams {
     expand: Option<String>,
 }
 
-type Pairs = Vec<(String, String)>;
+/// Query parameters, in order.
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Lists the entrypoints by name
 #[utoipa::path(get, path = "/v4/entrypoints", operation_id = "list_entrypoints", tag = "Connectors",
@@ -96,9 +97,13 @@ pub(crate) async fn get_endpoint_schema(
 }
 
 fn list(connectors: Vec<Connector>, params: &[(String, String)]) -> Json<Vec<wire::Connector>> {
-    let schema =
-        params.iter().any(|(name, value)| name == "expand" && value.split(',').any(|part| part == "schema"));
+    let schema = expands_schema(params);
     Json(connectors.into_iter().map(|connector| wire::Connector::new(connector, schema)).collect())
+}
+
+/// Whether schemas are asked for.
+pub(crate) fn expands_schema(params: &[(String, String)]) -> bool {
+    params.iter().any(|(name, value)| name == "expand" && value.split(',').any(|part| part == "schema"))
 }
 
 fn find(connectors: Vec<Connector>, id: &str) -> Result<Connector> {

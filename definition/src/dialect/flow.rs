@@ -121,17 +121,17 @@ fn entrypoints(node: &Node<'_>) -> Vec<String> {
 
 fn read_step(node: &Node<'_>, phase: Phase, context: &Context<'_>) -> Step {
     let description = node.get("description");
-    let policy = node.get("policy").required_text();
     let name = node.get("name").required_text();
+    let description = match context.spelling {
+        Family::Beta => Some(description.required_text()),
+        Family::V4 => description.trimmed(),
+    };
+    let policy = node.get("policy").required_text();
     let spec = spec(&node.get("policy"), &policy, phase, context);
     let (condition, message_condition) = (node.get("condition"), node.get("messageCondition"));
     check_expression(&condition);
     check_expression(&message_condition);
     Step {
-        description: match context.spelling {
-            Family::Beta => Some(description.required_text()),
-            Family::V4 => description.trimmed(),
-        },
         enabled: node.get("enabled").flag().unwrap_or(true),
         configuration: match spec {
             Some(spec) => {
@@ -140,6 +140,7 @@ fn read_step(node: &Node<'_>, phase: Phase, context: &Context<'_>) -> Step {
             }
             None => node.get("configuration").settings(),
         },
+        description,
         policy,
         name,
         condition: condition.trimmed(),
@@ -167,7 +168,9 @@ fn spec(node: &Node<'_>, id: &str, phase: Phase, context: &Context<'_>) -> Optio
         node.wrong(
             Stage::Flows,
             match phases.is_empty() {
-                true => format!("names the policy {id}, which is not possible in {api_type} APIs; remove the step"),
+                true => format!(
+                    "names the policy {id}, which is not possible in {api_type} APIs; remove the step"
+                ),
                 false => format!(
                     "names the policy {id}, which is not possible in the phase {phase} of {api_type} APIs; \
                      move the step to {}",

@@ -23,8 +23,7 @@ pub(super) fn settle(document: &Node<'_>, api: &mut Api) {
                 None => entrypoint.qos = qos::resolve(family, kind, &reached),
             }
             if entrypoint.qos.is_none() && node.is_absent() && !node.is_explicit_null() {
-                let offers: Vec<String> =
-                    reached.iter().map(|group| offer(family, kind, group)).collect();
+                let offers: Vec<String> = reached.iter().map(|group| offer(family, kind, group)).collect();
                 let reason = format!(
                     "has no level for {} that every endpoint group allows: {}",
                     entrypoint.connector,

@@ -9,7 +9,19 @@ use crate::connector::settings::SettingsSchema;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+pub mod assign_attributes;
+pub mod cloud_events;
+pub mod jwt;
+pub mod latency;
+pub mod limits;
+pub mod message_filtering;
+pub mod oauth2;
+pub mod quota;
+pub mod rate_limit;
+pub mod spike_arrest;
+pub mod status_code;
 pub mod transform_headers;
+pub mod transform_queryparams;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -52,27 +64,30 @@ impl PolicySpec {
 }
 
 /// Every policy that this build runs, in the order of their ids.
-pub static POLICIES: &[&PolicySpec] = &[&transform_headers::SPEC];
+pub static POLICIES: &[&PolicySpec] = &[
+    &cloud_events::SPEC,
+    &jwt::SPEC,
+    &latency::SPEC,
+    &message_filtering::SPEC,
+    &oauth2::SPEC,
+    &assign_attributes::SPEC,
+    &quota::SPEC,
+    &rate_limit::SPEC,
+    &spike_arrest::SPEC,
+    &status_code::SPEC,
+    &transform_headers::SPEC,
+    &transform_queryparams::SPEC,
+];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
-    "api-key",
-    "key-less",
-    "jwt",
-    "oauth2",
     "mtls",
-    "message-filtering",
-    "policy-assign-attributes",
     "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",
     "mock",
     "policy-interrupt",
-    "latency",
-    "rate-limit",
-    "quota",
-    "spike-arrest",
     "ip-filtering",
     "policy-request-validation",
     "json-validation",
@@ -90,14 +105,11 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "js",
     "groovy",
     "policy-basic-authentication",
-    "cloud-events",
     "json-threat-protection",
     "xml-threat-protection",
     "regex-threat-protection",
     "traffic-shadowing",
     "metrics-reporter",
-    "transform-queryparams",
-    "status-code",
     "http-redirect",
     "rbac",
     "ssl-enforcement",
@@ -108,12 +120,20 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "policy-assign-metrics",
 ];
 
+/// Policies that the security of a plan brings with it.
+static PLAN_POLICIES: &[&str] = &["api-key", "key-less"];
+
 /// The specification of a policy id, or why a step must not name it.
 pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
     if let Some(spec) = POLICIES.iter().find(|policy| policy.id == id) {
         return Ok(spec);
     }
     let name = crate::reader::quote(id);
+    if PLAN_POLICIES.contains(&id) {
+        return Err(format!(
+            "names the policy {name}, which only the security of a plan can be; remove the step"
+        ));
+    }
     Err(if KNOWN_POLICIES.contains(&id) {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {

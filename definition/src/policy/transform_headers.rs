@@ -71,7 +71,9 @@ impl TransformHeaders {
             for (index, header) in headers.iter().enumerate() {
                 if !header.name.trim().is_empty() && !is_header_name(header.name.trim()) {
                     let (path, name) = (format!("{list}[{index}].name"), crate::reader::quote(&header.name));
-                    let message = format!("#/{list}/{index}/name: {name} is no HTTP header name, use letters, digits and dashes");
+                    let message = format!(
+                        "#/{list}/{index}/name: {name} is no HTTP header name, use letters, digits and dashes"
+                    );
                     violations.push(Violation::new(path, "data.invalid", message));
                 }
             }
@@ -81,7 +83,7 @@ impl TransformHeaders {
 }
 
 /// Whether a text is a token of HTTP.
-pub(super) fn is_header_name(name: &str) -> bool {
+pub(crate) fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
@@ -98,13 +100,20 @@ mod tests {
     #[test]
     fn absent_settings_change_nothing() {
         let none = parse(json!({})).unwrap();
-        assert!(none.add_headers.is_empty() && none.remove_headers.is_empty() && none.whitelist_headers.is_empty());
+        assert!(
+            none.add_headers.is_empty()
+                && none.remove_headers.is_empty()
+                && none.whitelist_headers.is_empty()
+        );
     }
 
     #[test]
     fn a_name_that_is_no_header_is_refused() {
         let wrong = parse(json!({"addHeaders": [{"name": "a b", "value": "x"}]})).unwrap_err();
-        assert_eq!(wrong, ["#/addHeaders/0/name: \"a b\" is no HTTP header name, use letters, digits and dashes"]);
+        assert_eq!(
+            wrong,
+            ["#/addHeaders/0/name: \"a b\" is no HTTP header name, use letters, digits and dashes"]
+        );
         assert!(parse(json!({"addHeaders": [{"name": " ", "value": "x"}]})).is_ok());
     }
 }

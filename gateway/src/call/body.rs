@@ -35,7 +35,11 @@ impl Body {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        if body.is_end_stream() { Body::Empty } else { Body::Stream(Mutex::new(body.map_err(Into::into).boxed_unsync())) }
+        if body.is_end_stream() {
+            Body::Empty
+        } else {
+            Body::Stream(Mutex::new(body.map_err(Into::into).boxed_unsync()))
+        }
     }
 
     /// The bytes, when they are there as a whole.

@@ -3,6 +3,7 @@
 use super::body::{BUFFERED_BODY_MAX_BYTES, Body};
 use crate::failure::Failure;
 use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,7 +21,10 @@ pub(crate) struct Request {
     pub(crate) context_path: Arc<str>,
     /// Parameters of the paths of flows, decoded, in order of appearance.
     pub(crate) path_params: Vec<(String, String)>,
+    /// The client, as far as it is known: a trusted proxy may have said who it is.
     pub(crate) remote: IpAddr,
+    /// The peer of the connection is a trusted proxy: what its headers say about the client can be believed.
+    pub(crate) trusted_proxy: bool,
     pub(crate) local: SocketAddr,
     /// Milliseconds since 1970.
     pub(crate) timestamp: i64,
@@ -36,7 +40,17 @@ impl Request {
     ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
         let timestamp = i64::try_from(now).unwrap_or(i64::MAX);
-        Request { head, body, trailers: None, context_path, path_params: Vec::new(), remote, local, timestamp }
+        Request {
+            head,
+            body,
+            trailers: None,
+            context_path,
+            path_params: Vec::new(),
+            remote,
+            trusted_proxy: false,
+            local,
+            timestamp,
+        }
     }
 
     /// The path as it was sent, without decoding.
@@ -63,6 +77,15 @@ impl Request {
         Ok(self.body.bytes().map_or(&[], |bytes| bytes))
     }
 
+    /// Replaces the body; the length in the headers becomes the new one's, and trailers go with the old one.
+    pub(crate) fn set_body(&mut self, body: impl Into<bytes::Bytes>) {
+        let body = body.into();
+        self.trailers = None;
+        self.head.headers.remove(TRANSFER_ENCODING);
+        self.head.headers.insert(CONTENT_LENGTH, body.len().into());
+        self.body = if body.is_empty() { Body::Empty } else { Body::Bytes(body) };
+    }
+
     /// The request without its body.
     pub(super) fn snapshot(&self) -> Request {
         Request {
@@ -75,6 +98,7 @@ impl Request {
             context_path: Arc::clone(&self.context_path),
             path_params: self.path_params.clone(),
             remote: self.remote,
+            trusted_proxy: self.trusted_proxy,
             local: self.local,
             timestamp: self.timestamp,
         }

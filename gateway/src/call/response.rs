@@ -34,11 +34,6 @@ impl Response {
 
     /// The response without its body.
     pub(super) fn snapshot(&self) -> Response {
-        Response {
-            status: self.status,
-            headers: self.headers.clone(),
-            body: Body::Empty,
-            upgrade: None,
-        }
+        Response { status: self.status, headers: self.headers.clone(), body: Body::Empty, upgrade: None }
     }
 }

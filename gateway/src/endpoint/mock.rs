@@ -25,7 +25,10 @@ pub(crate) fn build(name: &str, settings: &Settings, _shared: &Shared) -> Result
             |violation| FactoryError { path: violation.path, message: violation.message },
         )
     })?;
-    Ok(Backend::Messages(Arc::new(MockEndpoint { name: name.to_owned(), sample: Arc::new(Sample::of(settings)) })))
+    Ok(Backend::Messages(Arc::new(MockEndpoint {
+        name: name.to_owned(),
+        sample: Arc::new(Sample::of(settings)),
+    })))
 }
 
 struct MockEndpoint {

@@ -2,6 +2,8 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::health;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
@@ -142,8 +144,12 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Asks for the health of endpoints that are no HTTP servers.
+    pub(crate) health: Arc<health::Client>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.

@@ -1,6 +1,6 @@
 //! Entrypoint `http-post`: one request body, one message. 202 says that the endpoint confirmed it.
 
-use super::{Entrypoint, Exchange, Handler, GOAWAY};
+use super::{Entrypoint, Exchange, GOAWAY, Handler};
 use crate::call::body::{Body, BufferError};
 use crate::failure::{Failure, key};
 use crate::http::ids;

@@ -69,7 +69,9 @@ impl Endpoint for Bridge {
                     };
                     let call = received.0.get().unwrap_or(&sent);
                     match chain.run(call, message).await {
-                        Ok(Some(message)) => return Some((Ok(message), Some((source, chain, received, sent)))),
+                        Ok(Some(message)) => {
+                            return Some((Ok(message), Some((source, chain, received, sent))));
+                        }
                         Err(failure) => return Some((Err(failure), None)),
                         Ok(None) => {}
                     }

@@ -33,9 +33,7 @@ impl<'a> Next<'a> {
     /// Asks the next layer, at last the endpoint.
     pub(crate) async fn run(self, call: &mut Call) -> Result<(), Failure> {
         match self.layers.split_first() {
-            Some((layer, layers)) => {
-                layer.invoke(call, Next { layers, invoker: self.invoker }).await
-            }
+            Some((layer, layers)) => layer.invoke(call, Next { layers, invoker: self.invoker }).await,
             None => self.invoker.invoke(call).await,
         }
     }

@@ -73,11 +73,18 @@ impl CorsRules {
         Some(response)
     }
 
+    /// Whether the flows of the API see preflights too.
+    pub(crate) fn runs_policies(&self) -> bool {
+        self.rules.run_policies
+    }
+
     /// Adds what lets a page of an allowed origin read the answer.
     pub(crate) fn write(&self, origin: Option<&HeaderValue>, response: &mut HeaderMap) {
         response.append(VARY, HeaderValue::from_static("Origin"));
         // What a backend says about origins is not what this API allows.
-        for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS] {
+        for name in
+            [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS]
+        {
             response.remove(name);
         }
         if let Some(origin) = origin.filter(|origin| self.allows_origin(origin)) {
@@ -88,7 +95,9 @@ impl CorsRules {
     }
 
     fn allows_origin(&self, value: &HeaderValue) -> bool {
-        let Some(origin) = value.to_str().ok().filter(|_| value.len() <= ORIGIN_MAX_BYTES) else { return false };
+        let Some(origin) = value.to_str().ok().filter(|_| value.len() <= ORIGIN_MAX_BYTES) else {
+            return false;
+        };
         self.origins.iter().any(|rule| match rule {
             Origin::Any => true,
             Origin::Exact(text) => text.eq_ignore_ascii_case(origin),

@@ -5,6 +5,7 @@ use super::reply::Reply;
 use super::respond;
 use super::serve::Peer;
 use crate::call::Call;
+use crate::call::body::Body;
 use crate::endpoint::{Backend, Endpoint};
 use crate::entrypoint::{Entrypoint, Exchange, Handler, resume_position};
 use crate::failure::{Failure, key};
@@ -16,9 +17,10 @@ use crate::policy::Flow;
 use crate::proxy;
 use crate::security::{self, Plan};
 use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
+use bytes::Bytes;
 use definition::policy::Phase;
 use definition::qos::{EntrypointKind, Mismatch, check_connection};
-use http::StatusCode;
+use http::{Response, StatusCode};
 use std::sync::Arc;
 
 /// Answers a call. `meter` is that of the entrypoint, once one takes the request.
@@ -54,6 +56,23 @@ pub(super) async fn answer<'a>(
             Ok(proxy::reply(call))
         }
     }
+}
+
+/// Shows a preflight to the flows of the API. There is no plan and no endpoint: nobody has said who calls.
+pub(super) async fn preflight(
+    api: &ApiRuntime,
+    call: &mut Call,
+    response: Response<Bytes>,
+) -> Result<Reply, Failure> {
+    let (head, body) = response.into_parts();
+    (call.response.status, call.response.headers) = (head.status, head.headers);
+    call.response.body = Body::Bytes(body);
+    let mut chosen = Chosen::new();
+    let door = Door { id: "", modes: &[] };
+    if api.flows.request(call, door, &mut chosen).await? == Flow::Continue {
+        response_flows(call, &chosen).await?;
+    }
+    Ok(proxy::reply(call))
 }
 
 fn path_parameters(api: &ApiRuntime, call: &mut Call) {

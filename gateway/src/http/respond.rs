@@ -197,12 +197,18 @@ async fn from_template(
         None => String::new(),
         Some(body) => match evaluate(failure, call, body).await {
             Some(body) => body,
-            None => return plain_failure(&Failure::plain(StatusCode::INTERNAL_SERVER_ERROR, ""), &HeaderMap::new()),
+            None => {
+                return plain_failure(
+                    &Failure::plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
+                    &HeaderMap::new(),
+                );
+            }
         },
     };
     let mut response = empty(template.status);
     let headers = response.headers_mut();
-    if !body.is_empty() && media_type != ANY
+    if !body.is_empty()
+        && media_type != ANY
         && let Ok(media_type) = HeaderValue::from_str(media_type)
     {
         headers.insert(CONTENT_TYPE, media_type);
@@ -284,12 +290,7 @@ mod tests {
         };
         let templates = IndexMap::from_iter([
             ("DEFAULT".to_owned(), IndexMap::from_iter([(ANY.to_owned(), template(418, "default"))])),
-            (
-                key::REQUEST_TIMEOUT.to_owned(),
-                IndexMap::from_iter([
-                    (JSON.to_owned(), template(500, "{}")),
-                ]),
-            ),
+            (key::REQUEST_TIMEOUT.to_owned(), IndexMap::from_iter([(JSON.to_owned(), template(500, "{}"))])),
         ]);
         let templates = Templates::build(&templates).unwrap();
         let timeout = Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout");
@@ -297,7 +298,13 @@ mod tests {
         check(&timeout, Some("text/html"), &templates, "504 text/plain 15 close Request timeout").await;
         let closed = Failure::new(StatusCode::BAD_GATEWAY, key::CLIENT_CONNECTION_CLOSED, "");
         check(&closed, None, &templates, "418 - 7 - default").await;
-        check(&closed.clone().parent(key::REQUEST_TIMEOUT), Some(JSON), &templates, "500 application/json 2 close {}").await;
+        check(
+            &closed.clone().parent(key::REQUEST_TIMEOUT),
+            Some(JSON),
+            &templates,
+            "500 application/json 2 close {}",
+        )
+        .await;
         let text = "404 text/plain 42 - No entrypoint matches the incoming request";
         check(&no_entrypoint_failure(), None, &templates, text).await;
     }

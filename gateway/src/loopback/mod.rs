@@ -1,5 +1,6 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
+mod flows;
 mod http_get;
 mod http_post;
 mod listener;
@@ -10,6 +11,7 @@ mod websocket;
 
 use crate::app::{GatewayConfig, Running, start};
 use crate::sync::{Applier as _, ApplyChange, ApplyOp, ApplyOutcome, Level};
+use crate::trust::TrustedProxies;
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::{canonical_bytes, resource_digest};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -44,10 +46,13 @@ impl Gateway {
             management: vec!["http://127.0.0.1:9".to_owned()],
             token: "unused".to_owned().into(),
             tags: Vec::new(),
+            tenant: None,
             node_id: None,
             hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
+            rate_limit_store: None,
+            trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
             metrics: recorder(),
         };
         let shutdown = CancellationToken::new();

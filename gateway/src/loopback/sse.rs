@@ -33,7 +33,7 @@ async fn the_accept_header_must_name_the_type() {
         let answer = gateway.answer("/a", &format!("accept: {accept}\r\n")).await;
         assert_eq!(header(&answer, "content-type"), Some("text/event-stream;charset=UTF-8"), "{accept}");
     }
-    for accept in ["*/*", "text/plain"] {
+    for accept in ["*/*", "text/plain", "text/event-stream;q=0, */*"] {
         let answer = gateway.answer("/a", &format!("accept: {accept}\r\n")).await;
         assert_ne!(header(&answer, "content-type"), Some("text/event-stream;charset=UTF-8"), "{accept}");
     }

@@ -19,11 +19,10 @@ async fn what_cannot_run_is_rejected_with_its_place() {
     let gateway = Gateway::start(&[]).await;
     let step = json!([{"enabled": true, "selectors": [], "publish": [
         {"name": "s", "enabled": false, "policy": "off"},
-        {"name": "s", "enabled": true, "policy": "rate-limit"},
+        {"name": "s", "enabled": true, "policy": "groovy"},
     ]}]);
     let endpoint = "/endpointGroups/0/endpoints/0";
     let cases = [
-        (edited("a", "/type", json!("proxy")), "a TYPE_UNKNOWN type"),
         (edited("b", "/listeners/0/type", json!("subscription")), "b LISTENER_UNKNOWN listeners[0].type"),
         (
             edited("c", "/listeners/0/entrypoints/1/type", json!("webhook")),

@@ -1,8 +1,19 @@
 //! Policies: one trait, one visible list of factories.
 
+mod assign_attributes;
+mod cloud_events;
+mod latency;
+mod limited;
+mod media;
+mod message_filtering;
+mod quota;
+mod rate_limit;
 #[cfg(test)]
 mod sample;
+mod spike_arrest;
+mod status_code;
 mod transform_headers;
+mod transform_queryparams;
 
 use crate::call::Call;
 use crate::endpoint::Shared;
@@ -75,7 +86,18 @@ pub(crate) struct Site<'a> {
 pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>>;
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[("transform-headers", transform_headers::build)];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("cloud-events", cloud_events::build),
+    ("latency", latency::build),
+    ("message-filtering", message_filtering::build),
+    ("policy-assign-attributes", assign_attributes::build),
+    ("quota", quota::build),
+    ("rate-limit", rate_limit::build),
+    ("spike-arrest", spike_arrest::build),
+    ("status-code", status_code::build),
+    ("transform-headers", transform_headers::build),
+    ("transform-queryparams", transform_queryparams::build),
+];
 
 /// The factory of a policy id.
 pub(crate) fn factory(policy: &str) -> Option<Factory> {

@@ -84,7 +84,10 @@ impl TransformPolicy {
             }
             Ok(values)
         };
-        Ok(Changes { set: values(&self.settings.add_headers)?, added: values(&self.settings.append_headers)? })
+        Ok(Changes {
+            set: values(&self.settings.add_headers)?,
+            added: values(&self.settings.append_headers)?,
+        })
     }
 
     /// Values that are not possible in HTTP are left out: a line break would be a header of the caller's choice.
@@ -99,7 +102,8 @@ impl TransformPolicy {
                 headers.append(name, value);
             }
         }
-        let gone: Vec<HeaderName> = headers.keys().filter(|name| !self.keeps(name.as_str())).cloned().collect();
+        let gone: Vec<HeaderName> =
+            headers.keys().filter(|name| !self.keeps(name.as_str())).cloned().collect();
         for name in gone {
             headers.remove(name);
         }

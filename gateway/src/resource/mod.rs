@@ -26,7 +26,8 @@ impl Resources {
         shared: &Shared,
     ) -> Result<Self, (usize, Vec<Violation>)> {
         let mut resources = HashMap::new();
-        for (index, definition) in definitions.iter().enumerate().filter(|(_, definition)| definition.enabled) {
+        for (index, definition) in definitions.iter().enumerate().filter(|(_, definition)| definition.enabled)
+        {
             let Some((_, factory)) = FACTORIES.iter().find(|(id, _)| *id == definition.resource_type) else {
                 let message = format!("`{}` is not available in this version", definition.resource_type);
                 return Err((index, vec![Violation::new("type", "data.invalid", message)]));

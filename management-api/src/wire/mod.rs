@@ -4,6 +4,8 @@
 //! types exist to be shown to people and to generators, in the spelling that answers use.
 
 mod api;
+mod api_key;
+mod application;
 mod connector;
 mod endpoint;
 mod error;
@@ -12,9 +14,13 @@ mod listener;
 mod node;
 mod params;
 mod plan;
+mod plugin;
+mod subscription;
 mod tokens;
 
 pub use api::*;
+pub use api_key::*;
+pub use application::*;
 pub use connector::*;
 pub use endpoint::*;
 pub use error::*;
@@ -23,4 +29,6 @@ pub use listener::*;
 pub use node::*;
 pub use params::*;
 pub use plan::*;
+pub use plugin::*;
+pub use subscription::*;
 pub use tokens::*;

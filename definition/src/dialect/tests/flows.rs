@@ -62,8 +62,8 @@ fn steps_wait_for_their_policies() {
     let step = |policy: &str| json!([{"subscribe": [{"name": "s", "description": "d", "policy": policy, "enabled": false}]}]);
     check(
         "/flows",
-        step("message-filtering"),
-        r#"flows[0].subscribe[0].policy data.invalid: flows[0].subscribe[0].policy names the policy "message-filtering", which is not available in this version; remove the step"#,
+        step("groovy"),
+        r#"flows[0].subscribe[0].policy data.invalid: flows[0].subscribe[0].policy names the policy "groovy", which is not available in this version; remove the step"#,
     );
     check(
         "/flows",
@@ -72,18 +72,33 @@ fn steps_wait_for_their_policies() {
     );
     check(
         "/flows",
-        json!([{"request": [{"name": "s", "policy": "mock"}], "publish": [{"description": "d", "configuration": 5}]}]),
+        json!([{"request": [{"name": "s", "policy": "groovy"}], "publish": [{"description": "d", "configuration": 5}]}]),
         r#"flows[0].request[0].description data.invalid: flows[0].request[0].description must not be blank, a text is required
 flows[0].publish[0].name data.invalid: flows[0].publish[0].name must not be blank, a text is required
 flows[0].publish[0].policy data.invalid: flows[0].publish[0].policy must not be blank, a text is required
 flows[0].publish[0].configuration data.invalid: flows[0].publish[0].configuration must be an object, found a number
-flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "mock", which is not available in this version; remove the step"#,
+flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "groovy", which is not available in this version; remove the step"#,
     );
     check(
         "/flows",
         json!([{"request": {}}, 5]),
         "flows[1] data.invalid: flows[1] must be an object, found a number\n\
 flows[0].request data.invalid: flows[0].request must be a list, found an object",
+    );
+}
+
+#[test]
+fn a_step_stands_where_its_policy_can_run() {
+    let step = |phase: &str, configuration: Value| json!([{(phase): [{"name": "s", "description": "d", "policy": "transform-headers", "configuration": configuration}]}]);
+    let api =
+        create(&with(mock_document(), &[("/flows", step("subscribe", json!({"removeHeaders": ["a"]})))]));
+    let configuration = api.flows[0].subscribe[0].configuration.clone().unwrap();
+    assert_eq!(configuration["removeHeaders"], json!(["a"]));
+    assert_eq!(configuration["whitelistHeaders"], json!([]), "defaults are filled in");
+    check(
+        "/flows",
+        step("request", json!({"addHeaders": [{"name": "a b"}], "removeHeaders": 5})),
+        "flows[0].request[0].configuration.removeHeaders data.invalid: #/removeHeaders: expected type: array, found: 5; send a list",
     );
 }
 

@@ -39,7 +39,10 @@ fn portal_members_are_kept_and_the_others_replaced() {
             ("/crossId", json!("y")),
             ("/lifecycleState", json!("published")),
             ("/properties", json!([{"key": "k", "value": "v", "encrypted": true, "dynamic": true}])),
-            ("/resources", json!([{"name": "r", "type": "cache", "configuration": "{\"a\":1}"}])),
+            (
+                "/resources",
+                json!([{"name": "r", "type": "other", "enabled": false, "configuration": "{\"a\":1}"}]),
+            ),
             (
                 "/responseTemplates",
                 json!({"DEFAULT": {"*/*": {"statusCode": 418, "headers": {"a": "b"}, "body": "x"}}}),
@@ -58,7 +61,7 @@ fn portal_members_are_kept_and_the_others_replaced() {
     );
     assert_eq!(
         out["resources"],
-        json!([{"name": "r", "type": "cache", "configuration": {"a": 1}, "enabled": true}])
+        json!([{"name": "r", "type": "other", "configuration": {"a": 1}, "enabled": false}])
     );
     assert_eq!(
         out["responseTemplates"],
@@ -101,9 +104,10 @@ properties[1].value data.invalid: properties[1].value is masked and nothing is s
     );
     check_update(
         &current,
-        &[("/resources", json!([{"type": "cache"}, 5]))],
+        &[("/resources", json!([{"type": "other"}, 5]))],
         "resources[1] data.invalid: resources[1] must be an object, found a number\n\
-resources[0].name data.invalid: resources[0].name must not be blank, a text is required",
+resources[0].name data.invalid: resources[0].name must not be blank, a text is required\n\
+resources[0].type data.invalid: resources[0].type is not available in this version, set enabled to false or remove the resource",
     );
     check_update(
         &current,

@@ -7,7 +7,6 @@
 //! - at-most-once: a record is handed over after the broker confirmed the commit of its position.
 //! - at-least-once: a position is stored when its record and all before it are delivered.
 
-use crate::endpoint::Limit;
 use super::Clients;
 use super::consumer;
 use super::cursor::{self, Cursor};
@@ -16,6 +15,7 @@ use super::member;
 use super::permits::Permit;
 use super::record::Record;
 use super::window::Receipt;
+use crate::endpoint::Limit;
 use crate::endpoint::StartingCursor;
 use crate::failure::Failure;
 use crate::message::{Ack, Message};

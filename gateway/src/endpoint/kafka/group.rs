@@ -356,6 +356,35 @@ mod tests {
     }
 
     #[test]
+    fn one_connection_does_not_use_up_what_another_asked_for() {
+        let group = group(Qos::AtMostOnce);
+        let fast = group.join(&Cursor::default()).expect("open");
+        let waiting = group.join(&Cursor::default()).expect("open");
+        (0..3).for_each(|offset| group.push(Record::test("t", 0, offset)));
+        group.ask(fast, 1);
+        group.ask(waiting, 1);
+        assert!(matches!(group.step(AT_ONCE), Step::Commit(2)));
+        let commit = group.window(|window| window.begin_commit(2));
+        group.end_commit(commit, true);
+        (0..2).for_each(|_| assert!(matches!(group.take(fast), Taken::Record { .. })));
+        assert!(matches!(group.step(AT_ONCE), Step::Commit(1)), "the other one still waits");
+        group.leave(waiting);
+        assert!(matches!(group.step(AT_ONCE), Step::Hold), "and then no more");
+    }
+
+    #[test]
+    fn connections_hear_of_a_thread_that_is_stuck() {
+        let group = group(Qos::Auto);
+        let reader = group.join(&Cursor::default()).expect("open");
+        group.is_well();
+        group.end_if_lost(Duration::from_secs(60));
+        assert!(matches!(group.take(reader), Taken::Nothing));
+        group.end_if_lost(Duration::ZERO);
+        assert!(matches!(group.take(reader), Taken::Over(Some(_))));
+        assert!(matches!(group.step(AT_ONCE), Step::Stop), "the thread ends when it can");
+    }
+
+    #[test]
     fn nothing_is_taken_before_a_cursor_is_applied() {
         let group = group(Qos::AtLeastOnce);
         group.push(Record::test("t", 0, 0));

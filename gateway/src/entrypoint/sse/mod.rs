@@ -4,7 +4,8 @@
 
 pub(crate) mod format;
 
-use super::{Entrypoint, Exchange, Handler, GOAWAY, accept};
+use super::accept::{self, MediaType};
+use super::{Entrypoint, Exchange, GOAWAY, Handler};
 use crate::call::body::Body;
 use crate::failure::Failure;
 use crate::http::frame::{ChunkBuilder, Frame};
@@ -56,7 +57,7 @@ impl Entrypoint for Events {
     fn matches(&self, head: &Parts) -> bool {
         let first = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
         head.method == Method::GET
-            && first.is_some_and(|value| accept::media_types(value).any(|media| media.name == EVENT_STREAM))
+            && first.is_some_and(|value| accept::media_types(value).any(|media| wants_events(&media)))
     }
 
     async fn handle(&self, exchange: Exchange<'_>, _body: Body) -> Result<Reply, Failure> {
@@ -86,6 +87,10 @@ impl Entrypoint for Events {
         };
         Ok(Reply::Stream { head, frames: Box::pin(events) })
     }
+}
+
+fn wants_events(media: &MediaType) -> bool {
+    media.name == EVENT_STREAM && media.quality > 0
 }
 
 /// Where a client that comes back left off.
