@@ -177,6 +177,11 @@ impl Evaluator<'_> {
         }
     }
 
+    /// Whether a text was parsed in this evaluation.
+    pub(super) fn is_parsed(&self, text: &Arc<str>) -> bool {
+        self.documents.iter().any(|(known, _)| Arc::ptr_eq(known, text))
+    }
+
     /// A text as JSON, parsed at most once per evaluation.
     pub(super) fn parsed(&mut self, text: &Arc<str>) -> Result<Value, EvaluationError> {
         if let Some((_, document)) = self.documents.iter().find(|(known, _)| Arc::ptr_eq(known, text)) {
