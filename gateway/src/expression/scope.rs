@@ -202,7 +202,7 @@ impl Scope<'_> {
             "id" => Some(node.id.as_str().into()),
             "version" => Some(node.version().into()),
             "shardingTags" => Some(Value::list(node.tags.iter().map(|tag| tag.as_str().into()).collect())),
-            "tenant" => Some(node.tenant.as_deref().map_or(Value::Null, Into::into)),
+            "tenant" => Some(node.tenant.as_deref().into()),
             // A node has none in this version.
             "zone" => Some(Value::Null),
             _ => None,
