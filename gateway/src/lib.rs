@@ -2,6 +2,7 @@
 
 pub mod app;
 mod call;
+mod consumers;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
@@ -18,6 +19,7 @@ mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod outbound;
 mod policy;
 mod proxy;
 mod resource;
@@ -26,3 +28,5 @@ mod stop;
 pub mod sync;
 pub mod table;
 pub mod trust;
+
+pub use expression::probe;

@@ -4,10 +4,12 @@ mod assign_attributes;
 mod assign_content;
 mod cloud_events;
 mod json_to_json;
+mod jwt;
 mod latency;
 mod limited;
 mod media;
 mod message_filtering;
+mod oauth2;
 mod quota;
 mod rate_limit;
 #[cfg(test)]
@@ -91,8 +93,10 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cloud-events", cloud_events::build),
     ("json-to-json", json_to_json::build),
+    ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
+    ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
     ("policy-assign-content", assign_content::build),
     ("quota", quota::build),
