@@ -15,6 +15,7 @@ pub mod expression;
 pub mod freemarker;
 pub mod failover;
 pub mod health_check;
+pub mod jolt;
 pub mod limits;
 pub mod plan;
 pub mod policy;

@@ -12,6 +12,7 @@ mod flow;
 mod freemarker;
 mod health;
 mod http;
+mod jolt;
 pub mod limiter;
 #[cfg(test)]
 mod loopback;

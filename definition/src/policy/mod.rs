@@ -12,6 +12,7 @@ use crate::violation::Violation;
 pub mod assign_attributes;
 pub mod assign_content;
 pub mod cloud_events;
+pub mod json_to_json;
 pub mod jwt;
 pub mod latency;
 pub mod limits;
@@ -67,6 +68,7 @@ impl PolicySpec {
 /// Every policy that this build runs, in the order of their ids.
 pub static POLICIES: &[&PolicySpec] = &[
     &cloud_events::SPEC,
+    &json_to_json::SPEC,
     &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
@@ -86,7 +88,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
     "json-xml",
     "xml-json",
-    "json-to-json",
     "mock",
     "policy-interrupt",
     "ip-filtering",

@@ -3,6 +3,7 @@
 mod assign_attributes;
 mod assign_content;
 mod cloud_events;
+mod json_to_json;
 mod jwt;
 mod latency;
 mod limited;
@@ -91,6 +92,7 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cloud-events", cloud_events::build),
+    ("json-to-json", json_to_json::build),
     ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
