@@ -15,6 +15,7 @@ pub mod expression;
 pub mod failover;
 pub mod health_check;
 pub mod limits;
+pub mod pattern;
 pub mod plan;
 pub mod policy;
 pub mod qos;

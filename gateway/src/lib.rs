@@ -15,6 +15,7 @@ mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod outbound;
 mod policy;
 mod proxy;
 mod resource;

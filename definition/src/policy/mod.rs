@@ -6,16 +6,32 @@
 
 use crate::api::{ApiType, Settings};
 use crate::connector::settings::SettingsSchema;
+use crate::expression::Template;
 use crate::token::tokens;
 use crate::violation::Violation;
 
 pub mod assign_attributes;
+pub mod basic_authentication;
+pub mod cache;
+pub mod circuit_breaker;
 pub mod cloud_events;
+pub mod dynamic_routing;
+pub mod generate_jwt;
+mod header;
+pub mod http_callout;
+pub mod http_redirect;
+pub mod interrupt;
 pub mod latency;
 pub mod message_filtering;
+pub mod method;
+pub mod mock;
+pub mod override_request_method;
+pub mod retry;
 pub mod status_code;
+pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
+pub mod url_rewriting;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -59,13 +75,26 @@ impl PolicySpec {
 
 /// Every policy that this build runs, in the order of their ids.
 pub static POLICIES: &[&PolicySpec] = &[
+    &cache::SPEC,
     &cloud_events::SPEC,
+    &dynamic_routing::SPEC,
+    &http_redirect::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
+    &mock::SPEC,
     &assign_attributes::SPEC,
+    &basic_authentication::SPEC,
+    &circuit_breaker::SPEC,
+    &generate_jwt::SPEC,
+    &http_callout::SPEC,
+    &interrupt::SPEC,
+    &override_request_method::SPEC,
+    &retry::SPEC,
     &status_code::SPEC,
+    &traffic_shadowing::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
+    &url_rewriting::SPEC,
 ];
 
 /// Policies of the field that this build does not run.
@@ -79,8 +108,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "json-xml",
     "xml-json",
     "json-to-json",
-    "mock",
-    "policy-interrupt",
     "rate-limit",
     "quota",
     "spike-arrest",
@@ -89,24 +116,13 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "json-validation",
     "request-content-limit",
     "resource-filtering",
-    "policy-http-callout",
-    "dynamic-routing",
-    "cache",
-    "policy-generate-jwt",
-    "policy-override-request-method",
-    "url-rewriting",
-    "retry",
-    "policy-circuit-breaker",
     "javascript",
     "js",
     "groovy",
-    "policy-basic-authentication",
     "json-threat-protection",
     "xml-threat-protection",
     "regex-threat-protection",
-    "traffic-shadowing",
     "metrics-reporter",
-    "http-redirect",
     "rbac",
     "ssl-enforcement",
     "policy-openid-userinfo",
@@ -126,6 +142,14 @@ pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {
         format!("names the unknown policy {name}; remove the step")
+    })
+}
+
+/// A rule of settings, which may be written without its braces.
+fn condition(member: &str, rule: &Template) -> Result<Template, Violation> {
+    Template::condition(rule.source().trim()).map_err(|error| {
+        let message = format!("#/{member}: the expression cannot be read: {error}");
+        Violation::new(member, "data.invalid", message)
     })
 }
 

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::health;
 use crate::message::{Message, MessageStream};
+use crate::outbound::Outbound;
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
@@ -145,6 +146,8 @@ pub struct Shared {
     pub kafka: Arc<kafka::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
     pub(crate) health: Arc<health::Client>,
+    /// Asks other services for policies.
+    pub(crate) outbound: Arc<Outbound>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
 }

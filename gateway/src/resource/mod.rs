@@ -1,19 +1,29 @@
 //! Resources of a deployed API, by name: what several of its policies share.
 
+pub(crate) mod cache;
+pub(crate) mod inline_users;
+
 use crate::endpoint::Shared;
 use definition::api::{Resource as Definition, Settings};
 use definition::violation::Violation;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A built resource.
 #[derive(Clone)]
-pub(crate) enum Resource {}
+pub(crate) enum Resource {
+    Cache(Arc<cache::Cache>),
+    Users(Arc<inline_users::Users>),
+}
 
 /// Builds a resource from its settings; errors have paths relative to them.
 pub(crate) type Factory = fn(&Settings, &Shared) -> Result<Resource, Vec<Violation>>;
 
 /// Every kind of resource that this build runs; paired with `definition::resource::RESOURCES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("auth-provider-inline-resource", inline_users::build),
+    ("cache", cache::build),
+];
 
 /// The resources of one API.
 #[derive(Default)]
