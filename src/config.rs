@@ -4,6 +4,8 @@
 //! environment. Unlike API definitions, which are read leniently, an unknown key is refused: a misspelt setting must
 //! not be silently ignored. Every violation is reported at once.
 
+use gateway::limiter::StoreUrl;
+use gateway::trust::TrustedProxies;
 use management_api::seal::SealKey;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -35,6 +37,14 @@ const KEYS: &[(&str, &str)] = &[
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),
     ("tenant", "tenant of a gateway: it uses endpoints for this tenant or for all; none: every endpoint"),
+    (
+        "trusted_proxies",
+        "comma-separated addresses and blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and -Proto a gateway believes",
+    ),
+    (
+        "rate_limit_redis_url",
+        "redis://user:password@host:6379/0 where gateways count together what policies limit; none: each for itself",
+    ),
     ("node_id", "stable name of a gateway node; default: a new one at each start"),
     ("log", "log filter, default info"),
     ("log_format", "text or json, default text"),
@@ -220,6 +230,21 @@ impl Settings {
         addresses
     }
 
+    /// Where gateways count together what policies limit.
+    pub(crate) fn rate_limit_store(&mut self) -> Option<StoreUrl> {
+        // The URL may hold a password, so it is not repeated.
+        let store = self.text("rate_limit_redis_url")?.parse();
+        store.map_err(|error| self.violations.push(format!("TIDEGATE_RATE_LIMIT_REDIS_URL: {error}"))).ok()
+    }
+
+    /// Proxies in front of a gateway.
+    pub(crate) fn trusted_proxies(&mut self) -> TrustedProxies {
+        TrustedProxies::parse(&self.list("trusted_proxies")).unwrap_or_else(|error| {
+            self.violations.push(format!("TIDEGATE_TRUSTED_PROXIES: {error}"));
+            TrustedProxies::default()
+        })
+    }
+
     /// Log settings.
     pub(crate) fn log(&mut self) -> Log {
         if let Err(error) = self.text("log").unwrap_or("info").parse::<tracing_subscriber::EnvFilter>() {
@@ -281,6 +306,8 @@ mod tests {
                 ("TIDEGATE_SEAL_KEY", "c2hvcnQ="),
                 ("TIDEGATE_MANAGEMENT", "http://ok:1,garbage"),
                 ("TIDEGATE_LOG", "a=b=c"),
+                ("TIDEGATE_TRUSTED_PROXIES", "10.0.0.0/8,me"),
+                ("TIDEGATE_RATE_LIMIT_REDIS_URL", "https://:hush@store"),
             ],
         );
         settings.required("database_url");
@@ -289,6 +316,8 @@ mod tests {
         settings.address("gateway_listen", "127.0.0.1:8082");
         settings.management();
         settings.log();
+        settings.trusted_proxies();
+        settings.rate_limit_store();
         let text = settings.check().unwrap_err().to_string();
         for part in [
             "`colour` in ",
@@ -299,9 +328,12 @@ mod tests {
             "`here` is not an address",
             "`garbage` is not of the form http://host:8084",
             "TIDEGATE_LOG cannot be read",
+            "TIDEGATE_TRUSTED_PROXIES: `me`: neither an address",
+            "TIDEGATE_RATE_LIMIT_REDIS_URL: is not the address of a Redis server",
         ] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
+        assert!(!text.contains("hush"), "{text}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let database_url = settings.text("database_url").map(str::to_owned);
     let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
     let seal_key = settings.seal_key();
+    let (rate_limit_store, trusted_proxies) = (settings.rate_limit_store(), settings.trusted_proxies());
     settings.check()?;
     // The store holds password hashes and whatever secrets definitions carry.
     let mut folder = std::fs::DirBuilder::new();
@@ -65,6 +66,8 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         node_id: None,
         hostname: run::hostname(),
         connections_max: None,
+        rate_limit_store,
+        trusted_proxies,
         metrics,
         kafka_addresses: HashMap::from([(demo::DOCUMENTED_BOOTSTRAP.to_owned(), kafka.bootstrap_servers())]),
     };

@@ -107,7 +107,9 @@ impl HealthCheck {
         for (index, header) in parsed.headers.iter().enumerate() {
             if !is_header_name(header.name.trim()) {
                 let name = crate::reader::quote(&header.name);
-                let message = format!("#/headers/{index}/name: {name} is no HTTP header name, use letters, digits and dashes");
+                let message = format!(
+                    "#/headers/{index}/name: {name} is no HTTP header name, use letters, digits and dashes"
+                );
                 violations.push(Violation::new(format!("headers[{index}].name"), "data.invalid", message));
             }
         }
@@ -117,7 +119,8 @@ impl HealthCheck {
     /// The schedule.
     pub fn cron(&self) -> Result<Cron, CronError> {
         // Both the day of the month and the weekday must fit when both are given, as authors of this dialect know it.
-        let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true);
+        let parser =
+            CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true);
         parser.build().parse(self.schedule.trim())
     }
 
@@ -208,7 +211,8 @@ mod tests {
                      "services": own}]}),
             )
             .unwrap();
-            effective(&group.endpoints[0], &group).map(|settings| settings["target"].as_str().unwrap().to_owned())
+            effective(&group.endpoints[0], &group)
+                .map(|settings| settings["target"].as_str().unwrap().to_owned())
         };
         let none = || json!({});
         assert_eq!(judge(none(), none(), false), None);
@@ -224,7 +228,9 @@ mod tests {
 
     #[test]
     fn a_target_is_absolute_or_a_path() {
-        for (target, absolute) in [("http://h/p", true), ("HTTPS://h", true), ("/p", false), ("ftp://h", false)] {
+        for (target, absolute) in
+            [("http://h/p", true), ("HTTPS://h", true), ("/p", false), ("ftp://h", false)]
+        {
             assert_eq!(is_absolute(target), absolute, "{target}");
         }
         let check = parse(json!({"schedule": "0 * * * * *", "target": "{#api.properties['url']}"})).unwrap();

@@ -1,5 +1,5 @@
 //! Secrets in connector settings: marked in the schema (`x-secret`), masked in every answer, and kept when an
-//! author sends the mask back.
+//! author sends the mask back. `x-secret-when: {"member": "PREFIX"}` marks what is one only beside such a member.
 
 use crate::api::Settings;
 use crate::reader::join;
@@ -10,15 +10,17 @@ pub const MASK: &str = "********";
 
 /// Settings as they may be shown.
 pub fn mask(schema: &Value, settings: &Settings) -> Settings {
-    let shown = |(key, value): (&String, &Value)| (key.clone(), mask_value(&schema["properties"][key], value));
+    let shown = |(key, value): (&String, &Value)| {
+        (key.clone(), mask_value(&schema["properties"][key], value, settings))
+    };
     settings.iter().map(shown).collect()
 }
 
-fn mask_value(schema: &Value, value: &Value) -> Value {
+fn mask_value(schema: &Value, value: &Value, beside: &Settings) -> Value {
     match value {
         Value::Object(object) => Value::Object(mask(schema, object)),
-        Value::Array(items) => items.iter().map(|item| mask_value(&schema["items"], item)).collect(),
-        value if is_secret(schema) && !value.is_null() => Value::from(MASK),
+        Value::Array(items) => items.iter().map(|item| mask_value(&schema["items"], item, beside)).collect(),
+        value if is_secret(schema, beside) && !value.is_null() => Value::from(MASK),
         value => value.clone(),
     }
 }
@@ -52,7 +54,7 @@ fn restore_below(
                 let kept = kept.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
                 restore_items(&member["items"], &path, items, kept, missing);
             }
-            _ if is_secret(member) && value == MASK => match kept {
+            _ if may_be_secret(member) && value == MASK => match kept {
                 Some(kept) => *value = kept.clone(),
                 None => missing.push(path),
             },
@@ -61,7 +63,13 @@ fn restore_below(
     }
 }
 
-fn restore_items(schema: &Value, path: &str, sent: &mut [Value], stored: &[Value], missing: &mut Vec<String>) {
+fn restore_items(
+    schema: &Value,
+    path: &str,
+    sent: &mut [Value],
+    stored: &[Value],
+    missing: &mut Vec<String>,
+) {
     let Some(identity) = identity(schema) else { return };
     for (index, item) in sent.iter_mut().enumerate() {
         let Value::Object(item) = item else { continue };
@@ -78,18 +86,24 @@ pub(crate) fn identity(items: &Value) -> Option<&str> {
     members.find(|(_, member)| member["x-identity"] == true).map(|(name, _)| name.as_str())
 }
 
-fn is_secret(schema: &Value) -> bool {
-    schema["x-secret"] == true
+fn is_secret(schema: &Value, beside: &Settings) -> bool {
+    let holds = |(member, prefix): (&String, &Value)| {
+        let text = beside.get(member).and_then(Value::as_str).unwrap_or_default();
+        prefix.as_str().is_some_and(|prefix| text.starts_with(prefix))
+    };
+    let when = schema["x-secret-when"].as_object();
+    schema["x-secret"] == true || when.is_some_and(|when| when.iter().any(holds))
+}
+
+fn may_be_secret(schema: &Value) -> bool {
+    schema["x-secret"] == true || schema["x-secret-when"].is_object()
 }
 
 /// Whether a place of a schema is a secret or has one below it.
 pub(crate) fn holds_secrets(schema: &Value) -> bool {
     let mut below = schema["properties"].as_object().into_iter().flatten();
-    is_secret(schema) || below.any(|(_, member)| holds_secrets(member)) || holds_secrets_in_items(schema)
-}
-
-fn holds_secrets_in_items(schema: &Value) -> bool {
-    schema["items"].is_object() && holds_secrets(&schema["items"])
+    let in_items = schema["items"].is_object() && holds_secrets(&schema["items"]);
+    may_be_secret(schema) || in_items || below.any(|(_, member)| holds_secrets(member))
 }
 
 #[cfg(test)]
@@ -121,6 +135,17 @@ mod tests {
             Value::Object(shown),
             json!({"user": "u", "password": MASK, "store": {"key": MASK, "x": 1}})
         );
+    }
+
+    #[test]
+    fn what_stands_beside_a_member_may_make_a_secret_of_it() {
+        let schema = json!({"properties": {"kind": {}, "key": {"x-secret-when": {"kind": "SECRET"}}}});
+        let shown = |kind: &str| Value::Object(mask(&schema, &settings(json!({"kind": kind, "key": "k"}))));
+        assert_eq!(shown("SECRET_2")["key"], MASK);
+        assert_eq!(shown("PUBLIC")["key"], "k");
+        let mut sent = settings(json!({"kind": "SECRET", "key": MASK}));
+        assert_eq!(restore(&schema, &mut sent, Some(&settings(json!({"key": "k"})))), Vec::<String>::new());
+        assert_eq!(sent["key"], "k");
     }
 
     #[test]

@@ -4,11 +4,13 @@ use crate::endpoint::Shared;
 use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
+use crate::limiter::{Limiter, StoreUrl};
 use crate::node::{self, Node};
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
 use crate::table::Table;
 use crate::table::facts::NodeFacts;
+use crate::trust::TrustedProxies;
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -48,6 +50,10 @@ pub struct GatewayConfig {
     pub connections_max: Option<usize>,
     /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
     pub kafka_addresses: HashMap<String, String>,
+    /// Where the nodes count together what policies limit; absent: each node counts for itself.
+    pub rate_limit_store: Option<StoreUrl>,
+    /// Proxies whose word about the addresses of their clients is taken.
+    pub trusted_proxies: TrustedProxies,
     /// Of the recorder that this process installed.
     pub metrics: PrometheusHandle,
 }
@@ -84,7 +90,16 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         tags: config.tags.clone(),
         tenant: config.tenant,
     };
-    let shared = Shared { kafka: Arc::new(clients), node: Arc::new(node_facts), ..Shared::default() };
+    let limiter = Arc::new(match &config.rate_limit_store {
+        Some(store) => Limiter::with_store(store)?,
+        None => Limiter::default(),
+    });
+    let shared = Shared {
+        kafka: Arc::new(clients),
+        node: Arc::new(node_facts),
+        limiter: Arc::clone(&limiter),
+        ..Shared::default()
+    };
     let table = Arc::new(Table::new(shared));
     let sync_config = SyncConfig {
         management: config.management,
@@ -102,7 +117,11 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let drain = Arc::new(Stop::default());
     let connections = TaskTracker::new();
     let limit = config.connections_max.unwrap_or_else(connections_max);
-    let front = Arc::new(Front::new(Arc::clone(&table)));
+    let front = Arc::new(Front::new(Arc::clone(&table), config.trusted_proxies));
+    let reported = tokio::spawn({
+        let shutdown = shutdown.clone();
+        async move { limiter.report(shutdown).await }
+    });
     connections.spawn(accept(listener, front, limit, Arc::clone(&drain), connections.clone()));
     let node_stop = CancellationToken::new();
     let node = Node { ready: ready.clone(), metrics: config.metrics };
@@ -117,6 +136,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
             tracing::warn!(connections = connections.len(), "connections are cut that did not end in time");
         }
         sync.stopped().await;
+        reported.await.ok();
         node_stop.cancel();
         node_task.await.ok();
     });

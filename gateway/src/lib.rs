@@ -10,6 +10,7 @@ pub mod failure;
 mod flow;
 mod health;
 mod http;
+pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
@@ -23,3 +24,4 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+pub mod trust;

@@ -93,7 +93,8 @@ fn check_of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -
     // The beta has no such member: there, what an endpoint has of its own counts.
     let own = spelling == Family::Beta && over.is_none() && !node.get("configuration").is_absent();
     let overrides = over.unwrap_or(own);
-    if spelling == Family::V4 && !overrides && of_group.is_none_or(|service| service["type"] != kind.as_str()) {
+    if spelling == Family::V4 && !overrides && of_group.is_none_or(|service| service["type"] != kind.as_str())
+    {
         let reason = format!(
             "cannot follow the health check of its group, which has none of the type {}; set overrideConfiguration to true or remove it",
             quote(&kind)
@@ -126,7 +127,10 @@ fn check_configuration(node: &Node<'_>, kind: &str, connector: &str) -> Option<S
     match HealthCheck::parse(&settings) {
         Err(violations) => configuration::report(&place, stage, violations),
         Ok(check) if !is_http(connector) && !check.may_be_absolute() => {
-            let reason = format!("must be an absolute URL, because endpoints of the type {} have none", quote(connector));
+            let reason = format!(
+                "must be an absolute URL, because endpoints of the type {} have none",
+                quote(connector)
+            );
             place.get("target").wrong(stage, reason);
         }
         Ok(_) => {}

@@ -21,12 +21,18 @@ mod header;
 pub mod http_callout;
 pub mod http_redirect;
 pub mod interrupt;
+pub mod jwt;
 pub mod latency;
+pub mod limits;
 pub mod message_filtering;
 pub mod method;
 pub mod mock;
+pub mod oauth2;
 pub mod override_request_method;
+pub mod quota;
+pub mod rate_limit;
 pub mod retry;
+pub mod spike_arrest;
 pub mod status_code;
 pub mod traffic_shadowing;
 pub mod transform_headers;
@@ -79,9 +85,11 @@ pub static POLICIES: &[&PolicySpec] = &[
     &cloud_events::SPEC,
     &dynamic_routing::SPEC,
     &http_redirect::SPEC,
+    &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
     &mock::SPEC,
+    &oauth2::SPEC,
     &assign_attributes::SPEC,
     &basic_authentication::SPEC,
     &circuit_breaker::SPEC,
@@ -89,7 +97,10 @@ pub static POLICIES: &[&PolicySpec] = &[
     &http_callout::SPEC,
     &interrupt::SPEC,
     &override_request_method::SPEC,
+    &quota::SPEC,
+    &rate_limit::SPEC,
     &retry::SPEC,
+    &spike_arrest::SPEC,
     &status_code::SPEC,
     &traffic_shadowing::SPEC,
     &transform_headers::SPEC,
@@ -99,18 +110,11 @@ pub static POLICIES: &[&PolicySpec] = &[
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
-    "api-key",
-    "key-less",
-    "jwt",
-    "oauth2",
     "mtls",
     "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",
-    "rate-limit",
-    "quota",
-    "spike-arrest",
     "ip-filtering",
     "policy-request-validation",
     "json-validation",
@@ -132,12 +136,20 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "policy-assign-metrics",
 ];
 
+/// Policies that the security of a plan brings with it.
+static PLAN_POLICIES: &[&str] = &["api-key", "key-less"];
+
 /// The specification of a policy id, or why a step must not name it.
 pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
     if let Some(spec) = POLICIES.iter().find(|policy| policy.id == id) {
         return Ok(spec);
     }
     let name = crate::reader::quote(id);
+    if PLAN_POLICIES.contains(&id) {
+        return Err(format!(
+            "names the policy {name}, which only the security of a plan can be; remove the step"
+        ));
+    }
     Err(if KNOWN_POLICIES.contains(&id) {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {

@@ -9,6 +9,7 @@ use crate::violation::Violation;
 
 pub mod cache;
 pub mod inline_users;
+pub mod oauth2;
 
 /// A kind of resource of this build.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct ResourceSpec {
 pub static RESOURCES: &[&ResourceSpec] = &[
     &inline_users::SPEC,
     &cache::SPEC,
+    &oauth2::SPEC,
 ];
 
 /// Looks a `type` up.

@@ -15,6 +15,7 @@ use crate::flow::layer::Layer;
 use crate::http::ids::Ids;
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
+use http::HeaderMap;
 use request::Request;
 use response::Response;
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) client_identifier: Arc<str>,
     /// What policies put around the endpoint, outermost first.
     pub(crate) layers: Vec<Arc<dyn Layer>>,
+    /// Headers of the answer, whatever it will be and whoever gives it.
+    pub(crate) answer_headers: HeaderMap,
 }
 
 /// Who calls, as `#subscription` sees it.
@@ -64,6 +67,7 @@ impl Call {
             consumer: None,
             client_identifier: "".into(),
             layers: Vec::new(),
+            answer_headers: HeaderMap::new(),
         }
     }
 
@@ -79,6 +83,7 @@ impl Call {
             consumer: self.consumer.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
             layers: Vec::new(),
+            answer_headers: HeaderMap::new(),
         }
     }
 }

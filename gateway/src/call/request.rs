@@ -21,7 +21,10 @@ pub(crate) struct Request {
     pub(crate) context_path: Arc<str>,
     /// Parameters of the paths of flows, decoded, in order of appearance.
     pub(crate) path_params: Vec<(String, String)>,
+    /// The client, as far as it is known: a trusted proxy may have said who it is.
     pub(crate) remote: IpAddr,
+    /// The peer of the connection is a trusted proxy: what its headers say about the client can be believed.
+    pub(crate) trusted_proxy: bool,
     pub(crate) local: SocketAddr,
     /// Milliseconds since 1970.
     pub(crate) timestamp: i64,
@@ -44,6 +47,7 @@ impl Request {
             context_path,
             path_params: Vec::new(),
             remote,
+            trusted_proxy: false,
             local,
             timestamp,
         }
@@ -94,6 +98,7 @@ impl Request {
             context_path: Arc::clone(&self.context_path),
             path_params: self.path_params.clone(),
             remote: self.remote,
+            trusted_proxy: self.trusted_proxy,
             local: self.local,
             timestamp: self.timestamp,
         }

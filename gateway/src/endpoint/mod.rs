@@ -3,6 +3,7 @@
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::health;
+use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::outbound::Outbound;
 use crate::table::facts::NodeFacts;
@@ -150,6 +151,8 @@ pub struct Shared {
     pub(crate) outbound: Arc<Outbound>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Counters of the policies that limit.
+    pub limiter: Arc<Limiter>,
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.

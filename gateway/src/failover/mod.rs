@@ -61,7 +61,10 @@ impl Failover {
         let rules = rules.map_err(|message| Rejection::new("FAILOVER_CONFIGURATION", "failover", message))?;
         Ok(rules.flatten().map(|rules| {
             let idle = Duration::from_millis(CIRCUIT_IDLE_MS);
-            Failover { rules, circuits: Cache::builder().max_capacity(CIRCUITS_MAX).time_to_idle(idle).build() }
+            Failover {
+                rules,
+                circuits: Cache::builder().max_capacity(CIRCUITS_MAX).time_to_idle(idle).build(),
+            }
         }))
     }
 
@@ -140,7 +143,9 @@ impl Failover {
             return Attempt::Failed(failure.to_string());
         }
         match expression::truth(condition, &Scope::of(call)) {
-            Ok(Some(true)) => Attempt::Failed(format!("the failure condition holds for status {}", call.response.status)),
+            Ok(Some(true)) => {
+                Attempt::Failed(format!("the failure condition holds for status {}", call.response.status))
+            }
             // An answer that cannot be judged is an answer.
             Ok(Some(false) | None) | Err(_) => Attempt::Answered,
         }
@@ -159,7 +164,11 @@ impl Request {
 
     fn restore(&self, call: &mut Call) {
         call.request.head.clone_from(&self.head);
-        call.request.body = self.body.bytes().filter(|bytes| !bytes.is_empty()).map_or(Body::Empty, |bytes| Body::Bytes(bytes.clone()));
+        call.request.body = self
+            .body
+            .bytes()
+            .filter(|bytes| !bytes.is_empty())
+            .map_or(Body::Empty, |bytes| Body::Bytes(bytes.clone()));
         call.request.trailers.clone_from(&self.trailers);
         call.response = crate::call::response::Response::default();
         call.response.headers.clone_from(&self.response);

@@ -99,11 +99,13 @@ fn prepare(call: &mut Call, check: &Check) -> Result<String, String> {
             continue;
         };
         let name = HeaderName::try_from(header.name.trim()).map_err(|error| error.to_string())?;
-        let text = HeaderValue::try_from(text).map_err(|_| format!("the value of the header {name} is not allowed"))?;
+        let text = HeaderValue::try_from(text)
+            .map_err(|_| format!("the value of the header {name} is not allowed"))?;
         headers.append(name, text);
     }
     let body = settings.body.as_ref().map(|body| value("body", body, call)).transpose()?.flatten();
-    call.request.head.method = Method::try_from(settings.method.label()).map_err(|error| error.to_string())?;
+    call.request.head.method =
+        Method::try_from(settings.method.label()).map_err(|error| error.to_string())?;
     call.request.head.headers = headers;
     if let Some(body) = body.filter(|body| !body.is_empty()) {
         call.request.head.headers.insert(http::header::CONTENT_LENGTH, body.len().into());

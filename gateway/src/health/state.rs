@@ -3,8 +3,8 @@
 //! An endpoint leaves the balancer when so many checks in a row failed, and comes back with the first success after
 //! that: a backend that answers again is needed at once, and one more failure takes it out again.
 
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Health of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +57,9 @@ impl Tally {
         let state = match (self.state, success) {
             (State::Up | State::TransitionallyDown, true) => return Tally { state: State::Up, row: 0 },
             (State::Down | State::TransitionallyUp, false) => return Tally { state: State::Down, row: 0 },
-            (State::Up | State::TransitionallyDown, false) if self.row + 1 >= thresholds.failure => State::Down,
+            (State::Up | State::TransitionallyDown, false) if self.row + 1 >= thresholds.failure => {
+                State::Down
+            }
             (State::Up | State::TransitionallyDown, false) => State::TransitionallyDown,
             (State::Down | State::TransitionallyUp, true) if self.row + 1 >= thresholds.success => State::Up,
             (State::Down | State::TransitionallyUp, true) => State::TransitionallyUp,

@@ -53,8 +53,22 @@ impl Task {
         let (api, group_name, endpoint_name) = (&*self.api.id, &group.name, &endpoint.name);
         let (from, to) = (before.label(), after.label());
         match &result {
-            Ok(()) => tracing::info!(api.id = api, group = group_name, endpoint = endpoint_name, from, to, "the health of an endpoint changed"),
-            Err(reason) => tracing::warn!(api.id = api, group = group_name, endpoint = endpoint_name, from, to, "a health check failed: {reason}"),
+            Ok(()) => tracing::info!(
+                api.id = api,
+                group = group_name,
+                endpoint = endpoint_name,
+                from,
+                to,
+                "the health of an endpoint changed"
+            ),
+            Err(reason) => tracing::warn!(
+                api.id = api,
+                group = group_name,
+                endpoint = endpoint_name,
+                from,
+                to,
+                "a health check failed: {reason}"
+            ),
         }
         if (before == State::Down) != (after == State::Down) {
             group.refresh();

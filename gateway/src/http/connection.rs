@@ -131,7 +131,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (tcp, address) = listener.accept().await.unwrap();
         let table = Arc::new(Table::new(Shared::default()));
-        let front = Arc::new(Front { table, head_patience, idle_patience });
+        let front = Arc::new(Front { head_patience, idle_patience, ..Front::new(table, Default::default()) });
         let peer = Peer::new(address.ip(), tcp.local_addr().unwrap());
         let connection = serve_connection(tcp, peer, front, Arc::default());
         assert!(size_of_val(&connection) <= 1024, "{} bytes for each connection", size_of_val(&connection));

@@ -10,6 +10,7 @@ use crate::call::{Call, Consumer, request};
 use crate::failure::{Failure, key};
 use crate::table::Table;
 use crate::table::routes::Route;
+use crate::trust::TrustedProxies;
 use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
@@ -27,6 +28,7 @@ const IDLE_TIMEOUT_MS: u64 = 100_000;
 /// What every connection needs.
 pub(crate) struct Front {
     pub(crate) table: Arc<Table>,
+    pub(crate) proxies: TrustedProxies,
     /// Time for the head of a request to arrive, once it has begun.
     pub(crate) head_patience: Duration,
     /// Time between two requests of a connection.
@@ -35,9 +37,10 @@ pub(crate) struct Front {
 
 impl Front {
     /// With the limits of the product.
-    pub(crate) fn new(table: Arc<Table>) -> Self {
+    pub(crate) fn new(table: Arc<Table>, proxies: TrustedProxies) -> Self {
         Front {
             table,
+            proxies,
             head_patience: Duration::from_millis(HEADER_READ_TIMEOUT_MS),
             idle_patience: Duration::from_millis(IDLE_TIMEOUT_MS),
         }
@@ -103,7 +106,13 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
         preflight => preflight,
     };
 
-    let request = request::Request::new(head, Body::stream(body), context_path, peer.address, peer.local);
+    let trusted_proxy = front.proxies.trusts(peer.address);
+    let client = trusted_proxy.then(|| front.proxies.client(&head.headers)).flatten();
+    let client = client.map(|address| Peer::new(address, peer.local));
+    let peer = client.as_ref().unwrap_or(peer);
+
+    let mut request = request::Request::new(head, Body::stream(body), context_path, peer.address, peer.local);
+    request.trusted_proxy = trusted_proxy;
     let origin = api.cors.as_ref().and_then(|_| request.head.headers.get(ORIGIN).cloned());
     let mut call = Call::new(Arc::clone(&api.facts), ids, request);
     let mut meter = None;
@@ -127,6 +136,9 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     };
     if let (Some(cors), false) = (&api.cors, matches!(reply, Reply::Upgrade { .. })) {
         cors.write(origin.as_ref(), reply.headers_mut());
+    }
+    if !matches!(reply, Reply::Upgrade { .. }) {
+        reply.headers_mut().extend(std::mem::take(&mut call.answer_headers));
     }
     if let Some(meter) = meter {
         meter.answered(reply.status());

@@ -11,6 +11,7 @@ mod websocket;
 
 use crate::app::{GatewayConfig, Running, start};
 use crate::sync::{Applier as _, ApplyChange, ApplyOp, ApplyOutcome, Level};
+use crate::trust::TrustedProxies;
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::{canonical_bytes, resource_digest};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -50,6 +51,8 @@ impl Gateway {
             hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
+            rate_limit_store: None,
+            trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
             metrics: recorder(),
         };
         let shutdown = CancellationToken::new();

@@ -14,13 +14,17 @@ mod interrupt;
 mod latency;
 #[cfg(test)]
 mod layered;
+mod limited;
 mod media;
 mod message_filtering;
 mod mock;
 mod override_request_method;
+mod quota;
+mod rate_limit;
 mod retry;
 #[cfg(test)]
 mod sample;
+mod spike_arrest;
 mod status_code;
 mod traffic_shadowing;
 mod transform_headers;
@@ -113,7 +117,10 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("policy-http-callout", http_callout::build),
     ("policy-interrupt", interrupt::build),
     ("policy-override-request-method", override_request_method::build),
+    ("quota", quota::build),
+    ("rate-limit", rate_limit::build),
     ("retry", retry::build),
+    ("spike-arrest", spike_arrest::build),
     ("status-code", status_code::build),
     ("traffic-shadowing", traffic_shadowing::build),
     ("transform-headers", transform_headers::build),

@@ -171,7 +171,10 @@ mod tests {
     fn an_endpoint_that_is_down_has_no_stand_in_when_it_was_named() {
         let groups = groups();
         let name = |name: &str| groups.named(name).map(|choice| choice.endpoint.name.as_str());
-        assert_eq!((name("a"), name("spare"), name("second"), name("nobody")), (Some("a"), Some("spare"), Some("c"), None));
+        assert_eq!(
+            (name("a"), name("spare"), name("second"), name("nobody")),
+            (Some("a"), Some("spare"), Some("c"), None)
+        );
         report(&groups, 0, false);
         assert_eq!((name("a"), name("first")), (None, Some("b")));
     }

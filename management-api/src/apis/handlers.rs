@@ -124,12 +124,16 @@ pub(crate) async fn update_api(
     api.definition =
         read_api(&document, ReadApi::Update { id: &api.id.to_string(), current: &api.definition })?;
     check_size(&api.definition)?;
-    let updates = read_update_plans(&document, &api.definition)?.unwrap_or_default();
+    let plans = plans::store::list_for_update(&mut tx, &api).await?;
+    let stored = |id: &str| {
+        let mut found = plans.iter().filter(|plan| plan.id.to_string().eq_ignore_ascii_case(id));
+        found.next().map(|plan| &plan.definition)
+    };
+    let updates = read_update_plans(&document, &api.definition, stored)?.unwrap_or_default();
     api.touch(app.clock.now());
     store::update(&mut tx, &scope, &api).await?;
     paths::save(&mut tx, &scope, &api).await?;
 
-    let plans = plans::store::list_for_update(&mut tx, &api).await?;
     for plan in plans::update_from_api(&plans, &document, updates, api.updated_at)? {
         plans::store::update(&mut tx, &plan).await?;
     }

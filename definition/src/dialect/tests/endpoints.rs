@@ -140,7 +140,10 @@ fn an_endpoint_follows_the_check_of_its_group_or_has_its_own() {
     let beta = with(mock_document(), &[("/endpointGroups/0/endpoints/0/services", own.clone())]);
     let read = read_api(&beta, ReadApi::Create).unwrap();
     let service = &read.endpoint_groups[0].endpoints[0].services["healthCheck"];
-    assert_eq!((&service["overrideConfiguration"], &service["configuration"]["failureThreshold"]), (&json!(true), &json!(3)));
+    assert_eq!(
+        (&service["overrideConfiguration"], &service["configuration"]["failureThreshold"]),
+        (&json!(true), &json!(3))
+    );
 
     let mut later = beta;
     later["type"] = json!("MESSAGE");
@@ -150,7 +153,8 @@ fn an_endpoint_follows_the_check_of_its_group_or_has_its_own() {
     );
     let inherited = with(later.clone(), &[("/endpointGroups/0/services", own)]);
     assert_eq!(faults(&inherited), "accepted");
-    later["endpointGroups"][0]["endpoints"][0]["services"]["healthCheck"]["overrideConfiguration"] = json!(true);
+    later["endpointGroups"][0]["endpoints"][0]["services"]["healthCheck"]["overrideConfiguration"] =
+        json!(true);
     assert_eq!(faults(&later), "accepted");
 }
 

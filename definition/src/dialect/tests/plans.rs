@@ -56,10 +56,7 @@ description data.invalid: description must not be null, a text is required",
         r#"order data.invalid: order must be a whole number, found a string
 status data.invalid: status has the unknown value "open", expected one of staging, published, deprecated, closed"#,
     );
-    check_plan(
-        &[("/selectionRule", json!("{#true}"))],
-        "selectionRule data.invalid: selectionRule is not available in this version, remove it",
-    );
+    check_plan(&[("/selectionRule", json!("#request.headers['x'] == 'y'"))], "accepted");
     check_plan(
         &[("/flows", json!([{"request": [{"name": "r", "description": "d", "policy": "rate-limit"}]}]))],
         r#"flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "rate-limit", which is not available in this version; remove the step"#,
@@ -97,7 +94,7 @@ flows plan.missing_flows {"plan":"p"}: flows must be sent, an empty list will do
 fn plans_inside_an_update_name_existing_ones() {
     let api = create(&mock_document());
     let read = |plans: Value| {
-        let found = read_update_plans(&json!({"plans": plans}), &api);
+        let found = read_update_plans(&json!({"plans": plans}), &api, |_| None);
         let ids = |plans: Vec<(String, PlanDocument)>| {
             plans.into_iter().map(|(id, _)| id).collect::<Vec<_>>().join(" ")
         };
