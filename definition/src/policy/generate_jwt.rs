@@ -6,6 +6,7 @@ use crate::connector::settings::SettingsSchema;
 use crate::expression::Template;
 use crate::token::tokens;
 use crate::violation::Violation;
+use base64::Engine as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -162,12 +163,24 @@ impl GenerateJwt {
             );
             violations.push(Violation::new("keyResolver", "data.invalid", message));
         }
-        if parsed.key_resolver != KeyResolver::Inline && parsed.content.trim_start().starts_with(['/', '.']) {
+        if !parsed.content_is_whole() {
             let message = "#/content: must hold the key itself, gateways read no files for definitions; \
-                           put the PEM text or the base64 of the store here";
+                           put the PEM text or the base64 of the key store here";
             violations.push(Violation::new("content", "data.invalid", message));
         }
         if violations.is_empty() { Ok(parsed) } else { Err(violations) }
+    }
+
+    /// Whether the content may be what its resolver says, and not the name of a file.
+    fn content_is_whole(&self) -> bool {
+        match self.key_resolver {
+            KeyResolver::Inline => true,
+            KeyResolver::Pem => self.content.contains("-----BEGIN"),
+            KeyResolver::Jks | KeyResolver::Pkcs12 => {
+                let text: String = self.content.split_whitespace().collect();
+                base64::engine::general_purpose::STANDARD.decode(text).is_ok()
+            }
+        }
     }
 }
 
@@ -201,8 +214,9 @@ mod tests {
         assert_eq!(paths(json!({})), ["content"]);
         assert_eq!(
             paths(json!({"signature": "HMAC_HS256", "keyResolver": "PEM", "content": "k"})),
-            ["keyResolver"]
+            ["keyResolver", "content"]
         );
+        assert_eq!(paths(json!({"keyResolver": "PEM", "content": "/etc/key.pem"})), ["content"]);
         assert_eq!(paths(json!({"keyResolver": "JKS", "content": "/etc/keys.jks"})), ["content"]);
         assert!(paths(json!({"signature": "HMAC_HS256", "content": "/secret"})).is_empty());
     }
