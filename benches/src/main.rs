@@ -17,10 +17,12 @@ mod http_client;
 mod idle;
 mod load;
 mod management;
+mod nginx;
 mod pacer;
 mod proc_files;
 mod process;
 mod produce;
+mod proxy;
 mod report;
 mod rig;
 mod source;
@@ -52,6 +54,7 @@ struct Cli {
 enum Command {
     All(all::Args),
     Produce(produce::Args),
+    Proxy(proxy::Args),
     Fanout(fanout::Args),
     Idle(idle::Args),
     Start(start::Args),
@@ -74,6 +77,7 @@ fn main() -> anyhow::Result<()> {
         Command::FloorSse(args) => floor_runtime()?.block_on(floor_sse::serve(args)),
         Command::All(args) => measure(all::run(args)),
         Command::Produce(args) => measure(print(produce::run(args))),
+        Command::Proxy(args) => measure(print(proxy::run(args))),
         Command::Fanout(args) => measure(print(fanout::run(args))),
         Command::Idle(args) => measure(print(idle::run(args))),
         Command::Start(args) => measure(print(start::run(args))),

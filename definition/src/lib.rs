@@ -13,6 +13,7 @@ pub mod dialect;
 pub mod digest;
 pub mod expression;
 pub mod failover;
+pub mod freemarker;
 pub mod health_check;
 pub mod limits;
 pub mod pattern;

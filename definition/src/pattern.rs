@@ -57,8 +57,7 @@ impl Pattern {
         if source.len() > PATTERN_MAX_BYTES {
             return Err(PatternError::TooLong);
         }
-        let linear =
-            regex::RegexBuilder::new(effective).size_limit(COMPILED_MAX_BYTES).build().is_ok();
+        let linear = regex::RegexBuilder::new(effective).size_limit(COMPILED_MAX_BYTES).build().is_ok();
         let compiled = fancy_regex::RegexBuilder::new(effective)
             .backtrack_limit(BACKTRACK_MAX_STEPS)
             .delegate_size_limit(COMPILED_MAX_BYTES)
@@ -81,7 +80,8 @@ impl Pattern {
         let Some(whole) = captures.get(0) else { return Ok(None) };
         let groups = (1..captures.len()).map(|at| captures.get(at).map(|group| group.as_str().to_owned()));
         let names = self.regex.capture_names().flatten();
-        let named = names.filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str().to_owned())));
+        let named =
+            names.filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str().to_owned())));
         Ok(Some(Found { range: whole.range(), groups: groups.collect(), named: named.collect() }))
     }
 }

@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn items_of_lists_keep_the_secrets_of_their_namesakes() {
-        let stored = settings(json!({"users": [{"name": "a", "password": "1"}, {"name": "b", "password": "2"}]}));
+        let stored =
+            settings(json!({"users": [{"name": "a", "password": "1"}, {"name": "b", "password": "2"}]}));
         let shown = mask(&schema(), &stored);
         assert_eq!(shown["users"][1], json!({"name": "b", "password": MASK}));
         let mut sent = settings(json!({"users": [

@@ -2,12 +2,15 @@
 
 pub mod app;
 mod call;
+mod callout;
+mod consumers;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
 mod failover;
 pub mod failure;
 mod flow;
+mod freemarker;
 mod health;
 mod http;
 pub mod limiter;
@@ -25,3 +28,5 @@ mod stop;
 pub mod sync;
 pub mod table;
 pub mod trust;
+
+pub use expression::probe;

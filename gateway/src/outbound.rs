@@ -1,117 +1,46 @@
-//! Requests of policies to other services: one client for the whole gateway, with limits on everything.
-//!
-//! Certificates are verified, redirections are not followed, and no proxy is used.
+//! HTTP clients for what a gateway asks others on behalf of a call: key sets, authorization servers.
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use std::sync::OnceLock;
+use bytes::BytesMut;
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use url::Url;
 
-/// Time for a connection to be made, milliseconds.
-const CONNECT_TIMEOUT_MS: u64 = 3_000;
-/// Time without a byte of the answer, milliseconds.
-const READ_TIMEOUT_MS: u64 = 10_000;
-/// Time for the whole exchange, milliseconds.
-const EXCHANGE_TIMEOUT_MS: u64 = 15_000;
-/// Greatest answer, bytes.
-const ANSWER_MAX_BYTES: usize = 1024 * 1024;
-/// Requests of one gateway that are under way at once; others wait for their turn.
-const CONCURRENT_MAX: usize = 256;
+/// Connections to one host that are kept for the next request.
+const IDLE_CONNECTIONS_MAX: usize = 16;
+/// Greatest number of redirects in a row, where they are followed.
+const REDIRECTS_MAX: usize = 5;
 
-const _: () = assert!(EXCHANGE_TIMEOUT_MS < definition::limits::REQUEST_TIMEOUT_MS);
-
-/// The client.
-pub struct Outbound {
-    client: OnceLock<reqwest::Client>,
-    turns: Semaphore,
+/// How a client behaves.
+pub(crate) struct Wishes {
+    pub(crate) connect_timeout: Duration,
+    /// From the connection to the end of the answer.
+    pub(crate) request_timeout: Duration,
+    pub(crate) follow_redirects: bool,
+    /// Whether the proxy of the process's environment is used.
+    pub(crate) use_system_proxy: bool,
 }
 
-/// A request to another service.
-#[derive(Debug)]
-pub(crate) struct Question {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) body: Option<Bytes>,
-}
-
-/// What a service answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// Why there is no answer. The text may be shown to callers: it names no address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unanswered {
-    #[error("the service cannot be reached")]
-    Unreachable,
-    #[error("the service did not answer in time")]
-    Late,
-    #[error("the service's answer is larger than {ANSWER_MAX_BYTES} bytes")]
-    TooLarge,
-}
-
-impl Default for Outbound {
-    fn default() -> Self {
-        Outbound { client: OnceLock::new(), turns: Semaphore::new(CONCURRENT_MAX) }
+/// Makes a client. It reads the certificates of the machine: make one and keep it.
+pub(crate) fn client(wishes: &Wishes) -> anyhow::Result<reqwest::Client> {
+    let redirects = match wishes.follow_redirects {
+        true => reqwest::redirect::Policy::limited(REDIRECTS_MAX),
+        false => reqwest::redirect::Policy::none(),
+    };
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(wishes.connect_timeout)
+        .timeout(wishes.request_timeout)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .redirect(redirects);
+    if !wishes.use_system_proxy {
+        builder = builder.no_proxy();
     }
+    Ok(builder.build()?)
 }
 
-impl Outbound {
-    /// Asks, and reads the answer to its end.
-    pub(crate) async fn ask(&self, question: Question) -> Result<Answer, Unanswered> {
-        let exchange = async {
-            let _turn = self.turns.acquire().await.map_err(|_| Unanswered::Unreachable)?;
-            self.exchange(question).await
-        };
-        let answer = tokio::time::timeout(Duration::from_millis(EXCHANGE_TIMEOUT_MS), exchange).await;
-        answer.unwrap_or(Err(Unanswered::Late))
+/// Reads a whole body. Errors: it is larger than `greatest` bytes, or incomplete.
+pub(crate) async fn read(mut answer: reqwest::Response, greatest: usize) -> anyhow::Result<Vec<u8>> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await? {
+        anyhow::ensure!(body.len() + chunk.len() <= greatest, "the answer is larger than {greatest} bytes");
+        body.extend_from_slice(&chunk);
     }
-
-    async fn exchange(&self, question: Question) -> Result<Answer, Unanswered> {
-        let host = question.url.host_str().unwrap_or_default().to_owned();
-        let unanswered = |error: reqwest::Error| {
-            // The address may hold credentials in its path or query; the log gets its host alone.
-            tracing::debug!(host, error = ?error.without_url(), "a service was asked in vain");
-            Unanswered::Unreachable
-        };
-        let late = |error: reqwest::Error| {
-            if error.is_timeout() { Unanswered::Late } else { unanswered(error) }
-        };
-        let mut request = self.client().map_err(unanswered)?.request(question.method, question.url);
-        for (name, value) in question.headers {
-            request = request.header(name, value);
-        }
-        if let Some(body) = question.body {
-            request = request.body(body);
-        }
-        let mut response = request.send().await.map_err(late)?;
-        let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(late)? {
-            if body.len() + piece.len() > ANSWER_MAX_BYTES {
-                return Err(Unanswered::TooLarge);
-            }
-            body.extend_from_slice(&piece);
-        }
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        Ok(Answer { status, headers, body: body.freeze() })
-    }
-
-    fn client(&self) -> Result<&reqwest::Client, reqwest::Error> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let client = reqwest::Client::builder()
-            .connect_timeout(Duration::from_millis(CONNECT_TIMEOUT_MS))
-            .read_timeout(Duration::from_millis(READ_TIMEOUT_MS))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(self.client.get_or_init(|| client))
-    }
+    Ok(body.to_vec())
 }

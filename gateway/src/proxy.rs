@@ -70,8 +70,9 @@ pub(crate) async fn invoke(api: &ApiRuntime, call: &mut Call) -> Result<(), Fail
 
 fn override_method(call: &mut Call) -> Result<(), Failure> {
     let Some(method) = call.attributes.text(METHOD) else { return Ok(()) };
-    call.request.head.method = Method::from_bytes(method.as_bytes())
-        .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, key::INVALID_HTTP_METHOD, "Invalid HTTP method"))?;
+    call.request.head.method = Method::from_bytes(method.as_bytes()).map_err(|_| {
+        Failure::new(StatusCode::BAD_REQUEST, key::INVALID_HTTP_METHOD, "Invalid HTTP method")
+    })?;
     Ok(())
 }
 

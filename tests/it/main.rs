@@ -1,5 +1,6 @@
 //! Integration tests: the built binary in processes of its own, against real PostgreSQL and Kafka.
 
+mod balancing;
 mod definition_errors;
 mod dev;
 mod entrypoints;
@@ -8,5 +9,6 @@ mod harness;
 mod kafka;
 mod management;
 mod redeploy;
+mod security;
 mod sync;
 mod tidy;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what a build (`build`) or a test run (`test`) needs and installs what is missing on Debian when run as root.
+# Checks what a build (`build`), a test run (`test`) or a benchmark (`bench`) needs and installs what is missing on Debian when run as root.
 # Nothing is installed when nothing is missing. No service of the system is started, enabled or left behind: the tests
 # run private instances of their own.
 set -euo pipefail
@@ -38,6 +38,10 @@ check_test() {
   need maven                "fetches Kafka's jars"                 command -v mvn
 }
 
+check_bench() {
+  need nginx-light "nginx, what proxies are compared with" test -x /usr/sbin/nginx
+}
+
 # The package would start and enable a server of its own, on a data folder of its own. Starting and the folder are
 # prevented here, the start at boot is switched off after the installation.
 without_system_services() {
@@ -62,12 +66,17 @@ install() {
     update-rc.d postgresql disable 2>/dev/null || true
     deb-systemd-helper disable postgresql.service >/dev/null 2>&1 || true
   fi
+  if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
+    update-rc.d nginx disable 2>/dev/null || true
+    deb-systemd-helper disable nginx.service >/dev/null 2>&1 || true
+  fi
 }
 
 case "${1:-}" in
   build) check_build ;;
   test)  check_build; check_test ;;
-  *)     fail "usage: packages.sh build|test" ;;
+  bench) check_build; check_test; check_bench ;;
+  *)     fail "usage: packages.sh build|test|bench" ;;
 esac
 command -v cargo >/dev/null ||
   fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml") or newer with rustup, then run this again"

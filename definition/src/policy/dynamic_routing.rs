@@ -77,6 +77,9 @@ mod tests {
         let wrong = check(settings.as_object().unwrap());
         assert_eq!(wrong.len(), 1);
         assert_eq!(wrong[0].path, "rules[1].pattern");
-        assert!(wrong[0].message.starts_with("#/rules/1/pattern: \"/(\" is no regular expression"), "{wrong:?}");
+        assert!(
+            wrong[0].message.starts_with("#/rules/1/pattern: \"/(\" is no regular expression"),
+            "{wrong:?}"
+        );
     }
 }

@@ -10,8 +10,9 @@ pub(super) fn violations(list: &str, headers: &[Header]) -> Vec<Violation> {
     wrong
         .map(|(index, header)| {
             let (path, name) = (format!("{list}[{index}].name"), crate::reader::quote(&header.name));
-            let message =
-                format!("#/{list}/{index}/name: {name} is no HTTP header name, use letters, digits and dashes");
+            let message = format!(
+                "#/{list}/{index}/name: {name} is no HTTP header name, use letters, digits and dashes"
+            );
             Violation::new(path, "data.invalid", message)
         })
         .collect()

@@ -11,6 +11,7 @@ use crate::token::tokens;
 use crate::violation::Violation;
 
 pub mod assign_attributes;
+pub mod assign_content;
 pub mod basic_authentication;
 pub mod cache;
 pub mod circuit_breaker;
@@ -91,6 +92,7 @@ pub static POLICIES: &[&PolicySpec] = &[
     &mock::SPEC,
     &oauth2::SPEC,
     &assign_attributes::SPEC,
+    &assign_content::SPEC,
     &basic_authentication::SPEC,
     &circuit_breaker::SPEC,
     &generate_jwt::SPEC,
@@ -111,7 +113,6 @@ pub static POLICIES: &[&PolicySpec] = &[
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
-    "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",

@@ -32,8 +32,7 @@ impl Replay {
     /// Makes the call what it was; an answer that was there is dropped.
     pub(crate) fn restore(&self, call: &mut Call) {
         call.request.head = self.head.clone();
-        call.request.body =
-            if self.body.is_empty() { Body::Empty } else { Body::Bytes(self.body.clone()) };
+        call.request.body = if self.body.is_empty() { Body::Empty } else { Body::Bytes(self.body.clone()) };
         call.request.trailers = self.trailers.clone();
         call.response = Response { headers: self.response_headers.clone(), ..Response::default() };
     }

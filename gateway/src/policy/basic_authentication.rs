@@ -22,7 +22,7 @@ pub(crate) fn build(settings: &Settings, site: &Site<'_>) -> Result<Arc<dyn Poli
     for (index, name) in settings.authentication_providers.iter().enumerate() {
         match site.resources.get(name) {
             Some(Resource::Users(users)) => lists.push(Arc::clone(users)),
-            Some(_) | None => {
+            Some(Resource::Cache(_) | Resource::Oauth2(_)) | None => {
                 let message = format!("`{name}` is no enabled resource of this API that knows users");
                 let path = format!("authenticationProviders[{index}]");
                 violations.push(Violation::new(path, "data.invalid", message));
@@ -126,7 +126,10 @@ mod tests {
             let failure = user(wrong).await.map(|_| ()).unwrap_err();
             assert_eq!((failure.status.as_u16(), &*failure.message), (401, "Unauthorized"), "{wrong}");
             let headers = failure.details.unwrap().headers;
-            assert_eq!(headers, [(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"my \\\"realm\\\"\""))]);
+            assert_eq!(
+                headers,
+                [(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"my \\\"realm\\\"\""))]
+            );
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::{Flow, Policy, Site, evaluate};
 use crate::call::Call;
+use crate::callout::{Answer, Callouts, Question, Unanswered};
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
-use crate::outbound::{Answer, Outbound, Question, Unanswered};
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::expression::Needs;
@@ -29,7 +29,8 @@ const TERMINATED: &str = "Request is terminated.";
 /// Builds the policy.
 pub(crate) fn build(settings: &Settings, site: &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>> {
     let settings = HttpCallout::parse(settings)?;
-    let connections = settings.http.as_ref().map_or(CONNECTIONS_DEFAULT, |http| http.max_concurrent_connections);
+    let connections =
+        settings.http.as_ref().map_or(CONNECTIONS_DEFAULT, |http| http.max_concurrent_connections);
     let variables = settings.variables.iter().map(|variable| &variable.value);
     let templates = evaluate::templates(&settings.headers).chain(variables);
     let more = [&settings.url, &settings.error_condition].into_iter();
@@ -37,7 +38,7 @@ pub(crate) fn build(settings: &Settings, site: &Site<'_>) -> Result<Arc<dyn Poli
     Ok(Arc::new(CalloutPolicy {
         needs: evaluate::needs(templates.chain(more)),
         service: Arc::new(Service {
-            outbound: Arc::clone(&site.shared.outbound),
+            callouts: Arc::clone(&site.shared.callouts),
             turns: Semaphore::new(usize::from(connections)),
         }),
         forgotten: Arc::new(Semaphore::new(FORGOTTEN_MAX)),
@@ -54,14 +55,14 @@ struct CalloutPolicy {
 
 /// The service of one step.
 struct Service {
-    outbound: Arc<Outbound>,
+    callouts: Arc<Callouts>,
     turns: Semaphore,
 }
 
 impl Service {
     async fn ask(&self, question: Question) -> Result<Answer, Unanswered> {
         let _turn = self.turns.acquire().await.map_err(|_| Unanswered::Unreachable)?;
-        self.outbound.ask(question).await
+        self.callouts.ask(question).await
     }
 }
 
@@ -90,7 +91,11 @@ impl CalloutPolicy {
         match self.service.ask(question).await {
             Ok(answer) => self.keep(call, &answer)?,
             Err(unanswered) if self.settings.exit_on_error => {
-                return Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, HTTP_ERROR, unanswered.to_string()));
+                return Err(Failure::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    HTTP_ERROR,
+                    unanswered.to_string(),
+                ));
             }
             Err(_) => return Err(Failure::unexpected()),
         }
@@ -206,7 +211,8 @@ mod tests {
         (address, asked)
     }
 
-    const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 15\r\nX-Who: me\r\nconnection: close\r\n\r\n{\"field\":[1,2]}";
+    const GOOD: &str =
+        "HTTP/1.1 200 OK\r\ncontent-length: 15\r\nX-Who: me\r\nconnection: close\r\n\r\n{\"field\":[1,2]}";
     const BAD: &str = "HTTP/1.1 503 Busy\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbusy";
     const MOVED: &str = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n";
 
@@ -234,7 +240,10 @@ mod tests {
         assert_eq!(call.attributes.get("who"), Some(&json!("200 me")));
         assert_eq!(call.attributes.get("a"), None, "reset before it is set");
         let asked = asked.recv().await.unwrap();
-        assert!(asked.starts_with("POST /1 HTTP/1.1\r\nh: GET\r\n") && asked.ends_with("\r\n\r\nbody END"), "{asked}");
+        assert!(
+            asked.starts_with("POST /1 HTTP/1.1\r\nh: GET\r\n") && asked.ends_with("\r\n\r\nbody END"),
+            "{asked}"
+        );
     }
 
     async fn failed(url: &str, settings: Value) -> String {

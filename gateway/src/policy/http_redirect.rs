@@ -86,9 +86,8 @@ mod tests {
 
     #[test]
     fn what_is_no_redirection_is_refused() {
-        let with = |path: &str, status: u16| {
-            json!({"rules": [{"path": path, "location": "x", "status": status}]})
-        };
+        let with =
+            |path: &str, status: u16| json!({"rules": [{"path": path, "location": "x", "status": status}]});
         assert!(sample::try_build(build, &with("/(", 301)).is_err());
         assert!(sample::try_build(build, &with("/a", 200)).is_err());
         assert!(sample::try_build(build, &with("/a", 308)).is_ok());

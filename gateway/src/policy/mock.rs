@@ -128,7 +128,8 @@ mod tests {
         check(json!({"status": 200, "content": "17"}), "200 text/plain 17").await;
         check(json!({"status": 200, "content": "<a><b/></a>"}), "200 text/xml <a><b/></a>").await;
         check(json!({"status": 200, "content": "<a>"}), "200 text/plain <a>").await;
-        let typed = json!({"status": 200, "content": "[1]", "headers": [{"name": "Content-Type", "value": "x/y"}]});
+        let typed =
+            json!({"status": 200, "content": "[1]", "headers": [{"name": "Content-Type", "value": "x/y"}]});
         check(typed, "200 x/y [1]").await;
         let templates = json!({"status": 201, "content": "{#request.params['x'][0]} {#request.content}"});
         check(templates, "201 text/plain 1 body").await;
@@ -139,9 +140,11 @@ mod tests {
         let missing = json!({"status": 200, "content": "{#request.headers['none']}"});
         let failure = answer(missing).await.unwrap_err();
         assert_eq!((failure.status.as_u16(), failure.key.as_deref()), (500, None));
-        let expected = "The template evaluation returns a null value. Expression:\n{#request.headers['none']}";
+        let expected =
+            "The template evaluation returns a null value. Expression:\n{#request.headers['none']}";
         assert_eq!(failure.message, expected);
-        let wrong = json!({"status": 200, "headers": [{"name": "a", "value": "{#request.headers['none'][0]}"}]});
+        let wrong =
+            json!({"status": 200, "headers": [{"name": "a", "value": "{#request.headers['none'][0]}"}]});
         let failure = answer(wrong).await.unwrap_err();
         assert!(failure.message.starts_with("The template evaluation returns an error."), "{failure}");
     }

@@ -1,6 +1,7 @@
 //! Policies: one trait, one visible list of factories.
 
 mod assign_attributes;
+mod assign_content;
 mod basic_authentication;
 mod cache;
 mod circuit_breaker;
@@ -11,6 +12,7 @@ mod generate_jwt;
 mod http_callout;
 mod http_redirect;
 mod interrupt;
+mod jwt;
 mod latency;
 #[cfg(test)]
 mod layered;
@@ -18,6 +20,7 @@ mod limited;
 mod media;
 mod message_filtering;
 mod mock;
+mod oauth2;
 mod override_request_method;
 mod quota;
 mod rate_limit;
@@ -107,10 +110,13 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cloud-events", cloud_events::build),
     ("dynamic-routing", dynamic_routing::build),
     ("http-redirect", http_redirect::build),
+    ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
     ("mock", mock::build),
+    ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
+    ("policy-assign-content", assign_content::build),
     ("policy-basic-authentication", basic_authentication::build),
     ("policy-circuit-breaker", circuit_breaker::build),
     ("policy-generate-jwt", generate_jwt::build),

@@ -93,7 +93,11 @@ mod tests {
             Err(failure) => format!("failed {}", failure.status.as_u16()),
             Ok(()) => {
                 let body = String::from_utf8_lossy(call.response.buffer().await.unwrap()).into_owned();
-                format!("{} {body} {}", call.response.status.as_u16(), call.response.headers.contains_key("late"))
+                format!(
+                    "{} {body} {}",
+                    call.response.status.as_u16(),
+                    call.response.headers.contains_key("late")
+                )
             }
         };
         (shown, asked.len())
@@ -134,7 +138,10 @@ mod tests {
         let quick = settings(&json!({"timeout": 50}));
         assert_eq!(outcome(quick, &[late, good]).await, ("200 good false".to_owned(), 2));
         let patient = settings(&json!({"timeout": 30_000}));
-        assert_eq!(outcome(patient, &[Act::Late(Duration::from_millis(1))]).await, ("200  false".to_owned(), 1));
+        assert_eq!(
+            outcome(patient, &[Act::Late(Duration::from_millis(1))]).await,
+            ("200  false".to_owned(), 1)
+        );
     }
 
     #[tokio::test]

@@ -144,7 +144,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_goes_to_the_other_endpoint() {
-        let settings = json!({"target": "other:/{#request.method}", "headers": [{"name": "x", "value": "1"}]});
+        let settings =
+            json!({"target": "other:/{#request.method}", "headers": [{"name": "x", "value": "1"}]});
         let acts = [answer(200, &[], "real"), answer(500, &[], "shadow")];
         let seen = asked(settings, "body", &acts, 2).await;
         assert_eq!(seen, ["POST /ctx/a - body", "POST /ctx/a other:/POST body"]);

@@ -148,7 +148,8 @@ mod tests {
         check(settings(true, false), &[], new_header, BODY).await;
         check(settings(false, true), &[], "http://inside:9/x", new_body).await;
         check(settings(true, true), &[("content-encoding", "gzip")], new_header, BODY).await;
-        check(settings(true, true), &[("content-type", "text/event-stream;charset=utf-8")], new_header, BODY).await;
+        check(settings(true, true), &[("content-type", "text/event-stream;charset=utf-8")], new_header, BODY)
+            .await;
     }
 
     #[tokio::test]

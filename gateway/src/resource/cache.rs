@@ -111,7 +111,7 @@ mod tests {
         let settings = settings.as_object().unwrap().clone();
         match build(&settings, &Shared::default()).unwrap() {
             Resource::Cache(cache) => cache,
-            _ => unreachable!("a cache was built"),
+            Resource::Oauth2(_) | Resource::Users(_) => unreachable!("a cache was built"),
         }
     }
 

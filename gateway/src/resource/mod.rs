@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod inline_users;
+pub(crate) mod oauth2;
 
 use crate::endpoint::Shared;
 use definition::api::{Resource as Definition, Settings};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub(crate) enum Resource {
     Cache(Arc<cache::Cache>),
     Users(Arc<inline_users::Users>),
+    Oauth2(Arc<oauth2::AuthorizationServer>),
 }
 
 /// Builds a resource from its settings; errors have paths relative to them.
@@ -23,6 +25,7 @@ pub(crate) type Factory = fn(&Settings, &Shared) -> Result<Resource, Vec<Violati
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("auth-provider-inline-resource", inline_users::build),
     ("cache", cache::build),
+    ("oauth2", oauth2::build),
 ];
 
 /// The resources of one API.
@@ -47,6 +50,15 @@ impl Resources {
             resources.insert(definition.name.clone(), resource);
         }
         Ok(Resources(resources))
+    }
+
+    /// The authorization servers by name.
+    pub(crate) fn authorization_servers(&self) -> HashMap<String, Arc<oauth2::AuthorizationServer>> {
+        let servers = self.0.iter().filter_map(|(name, resource)| match resource {
+            Resource::Oauth2(server) => Some((name.clone(), Arc::clone(server))),
+            Resource::Cache(_) | Resource::Users(_) => None,
+        });
+        servers.collect()
     }
 
     /// The resource of a name.

@@ -43,7 +43,7 @@ pub(crate) fn build(settings: &Settings, site: &Site<'_>) -> Result<Arc<dyn Poli
     let settings = CacheSettings::parse(settings)?;
     let cache = match site.resources.get(&settings.cache_name) {
         Some(Resource::Cache(cache)) => Some(Arc::clone(cache)),
-        Some(_) | None => None,
+        Some(Resource::Oauth2(_) | Resource::Users(_)) | None => None,
     };
     let needs = evaluate::needs(settings.key.iter().chain(&settings.response_condition));
     Ok(Arc::new(CachePolicy { settings: Arc::new(settings), cache, needs }))
@@ -99,7 +99,8 @@ impl Layer for Access {
         next.run(call).await?;
         if let Some(entry) = self.entry(call, &request) {
             let (cache, body) = (Arc::clone(&self.cache), call.response.body.take());
-            call.response.body = tee(body, ENTRY_MAX_BYTES, move |body| cache.put(key, Entry { body, ..entry }));
+            call.response.body =
+                tee(body, ENTRY_MAX_BYTES, move |body| cache.put(key, Entry { body, ..entry }));
         }
         Ok(())
     }
@@ -135,7 +136,8 @@ impl Access {
         let Some(condition) = &self.settings.response_condition else {
             return call.response.status.is_success();
         };
-        let root = json!({"status": call.response.status.as_u16(), "headers": listed(&call.response.headers)});
+        let root =
+            json!({"status": call.response.status.as_u16(), "headers": listed(&call.response.headers)});
         let roots = [("upstreamResponse", root)];
         let truth = expression::truth(condition, &Scope { extra: &roots, ..Scope::of(call) });
         truth.is_ok_and(|truth| truth == Some(true))
@@ -144,7 +146,8 @@ impl Access {
 
 /// Headers as expressions see them: lists of values by name.
 fn listed(headers: &HeaderMap) -> Value {
-    let values = |name| headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let values =
+        |name| headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
     let entries = headers.keys().map(|name| (name.to_string(), values(name).collect::<Vec<_>>().into()));
     Value::Object(entries.collect::<Map<_, _>>())
 }

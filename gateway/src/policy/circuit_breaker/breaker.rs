@@ -26,7 +26,9 @@ pub(super) struct Breaker {
 
 enum State {
     Closed(Window),
-    Open { until: Instant },
+    Open {
+        until: Instant,
+    },
     /// One call is under way that decides.
     HalfOpen,
 }

@@ -95,8 +95,7 @@ mod tests {
         }
     }
 
-    const OPEN: &str =
-        "503 Service Unavailable Service temporarily unavailable CIRCUIT_BREAKER_OPEN_STATE";
+    const OPEN: &str = "503 Service Unavailable Service temporarily unavailable CIRCUIT_BREAKER_OPEN_STATE";
 
     #[tokio::test]
     async fn a_backend_that_fails_is_left_alone_and_tried_again() {

@@ -25,7 +25,8 @@ const GENERATED: &str = "jwt.generated";
 /// Builds the policy. A key that cannot sign is refused here.
 pub(crate) fn build(settings: &Settings, _site: &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>> {
     let mut settings = GenerateJwt::parse(settings)?;
-    let wrong = |reason: String| vec![Violation::new("content", "data.invalid", format!("#/content: {reason}"))];
+    let wrong =
+        |reason: String| vec![Violation::new("content", "data.invalid", format!("#/content: {reason}"))];
     let signing = key::read(&settings).map_err(wrong)?;
     let mut header = Header::new(match settings.signature {
         Signature::RsaRs256 => Algorithm::RS256,
@@ -76,7 +77,8 @@ impl JwtPolicy {
         let text = |template: &Template| {
             expression::text(template, &scope).map(|text| text.map(|text| Value::from(text.into_owned())))
         };
-        let maybe = |template: &Option<Template>| template.as_ref().map(text).transpose().map(Option::flatten);
+        let maybe =
+            |template: &Option<Template>| template.as_ref().map(text).transpose().map(Option::flatten);
         let mut claims = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
             value.map(|value| claims.insert(name.to_owned(), value));

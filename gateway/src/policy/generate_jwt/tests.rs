@@ -65,11 +65,11 @@ fn verified(token: &str, algorithm: Algorithm, key: &DecodingKey) -> Map<String,
 #[tokio::test]
 async fn the_claims_are_what_the_settings_say() {
     let settings = json!({"signature": "hmac-hs256", "content": SECRET, "kid": "k", "subject": "{#request.headers['who'][0]}",
-        "audiences": ["a", "{#request.method}"], "issuer": "i", "id": "{#request.path}", "expiresIn": 2,
-        "expiresInUnit": "MINUTES", "customClaims": [
-            {"name": "text", "value": "x"}, {"name": "list", "value": "{#request.headers['who']}"},
-            {"name": "none", "value": "{#request.headers['none']}"}, {"name": "absent"},
-        ]});
+    "audiences": ["a", "{#request.method}"], "issuer": "i", "id": "{#request.path}", "expiresIn": 2,
+    "expiresInUnit": "MINUTES", "customClaims": [
+        {"name": "text", "value": "x"}, {"name": "list", "value": "{#request.headers['who']}"},
+        {"name": "none", "value": "{#request.headers['none']}"}, {"name": "absent"},
+    ]});
     let token = token(settings).await.unwrap();
     assert_eq!(decode_header(&token).unwrap().kid.as_deref(), Some("k"));
     let mut claims = verified(&token, Algorithm::HS256, &DecodingKey::from_secret(SECRET.as_bytes()));
@@ -83,7 +83,8 @@ async fn the_claims_are_what_the_settings_say() {
 
 #[tokio::test]
 async fn absent_settings_have_their_defaults() {
-    let settings = json!({"signature": "HMAC_HS256", "content": STANDARD.encode(SECRET), "secretBase64Encoded": true});
+    let settings =
+        json!({"signature": "HMAC_HS256", "content": STANDARD.encode(SECRET), "secretBase64Encoded": true});
     let (one, other) = (token(settings.clone()).await.unwrap(), token(settings).await.unwrap());
     let key = DecodingKey::from_secret(SECRET.as_bytes());
     let (one, other) = (verified(&one, Algorithm::HS256, &key), verified(&other, Algorithm::HS256, &key));
@@ -133,13 +134,17 @@ fn keys_that_cannot_be_used_are_refused_without_being_shown() {
     ] {
         let wrong = sample::try_build(build, &settings).err().expect("a refusal");
         assert_eq!(wrong[0].path, "content");
-        assert!(!wrong[0].message.contains("no key\"") && !wrong[0].message.contains("changeit"), "{wrong:?}");
+        assert!(
+            !wrong[0].message.contains("no key\"") && !wrong[0].message.contains("changeit"),
+            "{wrong:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_claim_that_cannot_be_evaluated_fails_the_request() {
-    let settings = json!({"signature": "HMAC_HS256", "content": SECRET, "subject": "{#request.headers['none'][0]}"});
+    let settings =
+        json!({"signature": "HMAC_HS256", "content": SECRET, "subject": "{#request.headers['none'][0]}"});
     let failure = token(settings).await.unwrap_err();
     assert_eq!((failure.status.as_u16(), failure.key.as_deref()), (500, None));
     assert!(failure.message.starts_with("Unable to generate JWT token: "), "{failure}");
