@@ -6,24 +6,40 @@
 
 use crate::api::{ApiType, Settings};
 use crate::connector::settings::SettingsSchema;
+use crate::expression::Template;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+mod header;
 pub mod assign_attributes;
 pub mod assign_content;
+pub mod basic_authentication;
+pub mod cache;
+pub mod circuit_breaker;
 pub mod cloud_events;
+pub mod dynamic_routing;
+pub mod generate_jwt;
+pub mod http_callout;
+pub mod http_redirect;
+pub mod interrupt;
 pub mod json_to_json;
 pub mod jwt;
 pub mod latency;
 pub mod limits;
 pub mod message_filtering;
+pub mod method;
+pub mod mock;
 pub mod oauth2;
+pub mod override_request_method;
 pub mod quota;
 pub mod rate_limit;
+pub mod retry;
 pub mod spike_arrest;
 pub mod status_code;
+pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
+pub mod url_rewriting;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -67,20 +83,33 @@ impl PolicySpec {
 
 /// Every policy that this build runs, in the order of their ids.
 pub static POLICIES: &[&PolicySpec] = &[
+    &cache::SPEC,
     &cloud_events::SPEC,
+    &dynamic_routing::SPEC,
+    &http_redirect::SPEC,
     &json_to_json::SPEC,
     &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
+    &mock::SPEC,
     &oauth2::SPEC,
     &assign_attributes::SPEC,
     &assign_content::SPEC,
+    &basic_authentication::SPEC,
+    &circuit_breaker::SPEC,
+    &generate_jwt::SPEC,
+    &http_callout::SPEC,
+    &interrupt::SPEC,
+    &override_request_method::SPEC,
     &quota::SPEC,
     &rate_limit::SPEC,
+    &retry::SPEC,
     &spike_arrest::SPEC,
     &status_code::SPEC,
+    &traffic_shadowing::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
+    &url_rewriting::SPEC,
 ];
 
 /// Policies of the field that this build does not run.
@@ -88,31 +117,18 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
     "json-xml",
     "xml-json",
-    "mock",
-    "policy-interrupt",
     "ip-filtering",
     "policy-request-validation",
     "json-validation",
     "request-content-limit",
     "resource-filtering",
-    "policy-http-callout",
-    "dynamic-routing",
-    "cache",
-    "policy-generate-jwt",
-    "policy-override-request-method",
-    "url-rewriting",
-    "retry",
-    "policy-circuit-breaker",
     "javascript",
     "js",
     "groovy",
-    "policy-basic-authentication",
     "json-threat-protection",
     "xml-threat-protection",
     "regex-threat-protection",
-    "traffic-shadowing",
     "metrics-reporter",
-    "http-redirect",
     "rbac",
     "ssl-enforcement",
     "policy-openid-userinfo",
@@ -140,6 +156,14 @@ pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {
         format!("names the unknown policy {name}; remove the step")
+    })
+}
+
+/// A rule of settings, which may be written without its braces.
+fn condition(member: &str, rule: &Template) -> Result<Template, Violation> {
+    Template::condition(rule.source().trim()).map_err(|error| {
+        let message = format!("#/{member}: the expression cannot be read: {error}");
+        Violation::new(member, "data.invalid", message)
     })
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
 mod sample;
+pub(crate) mod tee;
 
 use crate::flow::layer::Layer;
 use crate::http::ids::Ids;

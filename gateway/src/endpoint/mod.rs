@@ -1,6 +1,7 @@
 //! The broker side: one trait, one visible list of factories.
 
 use crate::call::Call;
+use crate::callout::Callouts;
 use crate::consumers::Consumers;
 use crate::failure::Failure;
 use crate::health;
@@ -152,6 +153,8 @@ pub struct Shared {
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
     pub(crate) health: Arc<health::Client>,
+    /// Asks other services for steps that call out.
+    pub(crate) callouts: Arc<Callouts>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
     /// Subscriptions and API keys.

@@ -1,8 +1,8 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
 mod backend;
-mod flows;
 mod consumers;
+mod flows;
 mod http_get;
 mod http_post;
 mod listener;
