@@ -9,11 +9,23 @@ use crate::connector::settings::SettingsSchema;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+pub mod date_format;
+pub mod ip_filtering;
+pub mod json_threat_protection;
+pub mod json_validation;
 pub mod limits;
+pub mod pattern;
 pub mod quota;
 pub mod rate_limit;
+pub mod rbac;
+pub mod regex_threat_protection;
+pub mod request_content_limit;
+pub mod request_validation;
+pub mod resource_filtering;
 pub mod spike_arrest;
+pub mod ssl_enforcement;
 pub mod transform_headers;
+pub mod xml_threat_protection;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -75,11 +87,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "mock",
     "policy-interrupt",
     "latency",
-    "ip-filtering",
-    "policy-request-validation",
-    "json-validation",
-    "request-content-limit",
-    "resource-filtering",
     "policy-http-callout",
     "dynamic-routing",
     "cache",
@@ -93,16 +100,11 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "groovy",
     "policy-basic-authentication",
     "cloud-events",
-    "json-threat-protection",
-    "xml-threat-protection",
-    "regex-threat-protection",
     "traffic-shadowing",
     "metrics-reporter",
     "transform-queryparams",
     "status-code",
     "http-redirect",
-    "rbac",
-    "ssl-enforcement",
     "policy-openid-userinfo",
     "xml-validation",
     "html-json",

@@ -1,12 +1,22 @@
 //! Policies: one trait, one visible list of factories.
 
+mod ip_filtering;
+mod json_threat_protection;
+mod json_validation;
 mod limited;
 mod quota;
 mod rate_limit;
+mod rbac;
+mod regex_threat_protection;
+mod request_content_limit;
+mod request_validation;
+mod resource_filtering;
 #[cfg(test)]
 mod sample;
 mod spike_arrest;
+mod ssl_enforcement;
 mod transform_headers;
+mod xml_threat_protection;
 
 use crate::call::Call;
 use crate::endpoint::Shared;
@@ -80,10 +90,20 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("ip-filtering", ip_filtering::build),
+    ("json-threat-protection", json_threat_protection::build),
+    ("json-validation", json_validation::build),
+    ("policy-request-validation", request_validation::build),
     ("quota", quota::build),
     ("rate-limit", rate_limit::build),
+    ("rbac", rbac::build),
+    ("regex-threat-protection", regex_threat_protection::build),
+    ("request-content-limit", request_content_limit::build),
+    ("resource-filtering", resource_filtering::build),
     ("spike-arrest", spike_arrest::build),
+    ("ssl-enforcement", ssl_enforcement::build),
     ("transform-headers", transform_headers::build),
+    ("xml-threat-protection", xml_threat_protection::build),
 ];
 
 /// The factory of a policy id.
