@@ -6,6 +6,7 @@
 
 use gateway::limiter::StoreUrl;
 use gateway::trust::TrustedProxies;
+use management_api::seal::SealKey;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,6 +22,11 @@ const KEYS: &[(&str, &str)] = &[
     ("database_url", "postgres://user:password@host/name, or sqlite://path for one management node"),
     ("admin_password", "password of the first administrator `admin`, needed while the store has no user"),
     ("sync_token", "secret that gateways present to management, at least 16 characters"),
+    (
+        "seal_key",
+        "32 random bytes in base64 that seal API keys in the store, the same on every management node; needed as \
+         soon as there are API keys",
+    ),
     ("rest_listen", "address of the management REST API, default 127.0.0.1:8083"),
     ("sync_listen", "address of the sync server for gateways, default 127.0.0.1:8084"),
     ("gateway_listen", "address of the gateway's data plane, default 127.0.0.1:8082"),
@@ -30,6 +36,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),
+    ("tenant", "tenant of a gateway: it uses endpoints for this tenant or for all; none: every endpoint"),
     (
         "trusted_proxies",
         "comma-separated addresses and blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and -Proto a gateway believes",
@@ -172,6 +179,17 @@ impl Settings {
         SecretString::from(token)
     }
 
+    /// The key that seals API keys, when there is one.
+    pub(crate) fn seal_key(&mut self) -> Option<SealKey> {
+        match self.text("seal_key").map(SealKey::parse)? {
+            Ok(key) => Some(key),
+            Err(reason) => {
+                self.violations.push(format!("TIDEGATE_SEAL_KEY {reason}"));
+                None
+            }
+        }
+    }
+
     /// An address to listen on.
     pub(crate) fn address(&mut self, key: &str, default: &str) -> SocketAddr {
         let text = self.text(key).unwrap_or(default).to_owned();
@@ -285,6 +303,7 @@ mod tests {
                 ("TIDEGATE_REST_LISTN", "x"),
                 ("TIDEGATE_GATEWAY_LISTEN", "here"),
                 ("TIDEGATE_SYNC_TOKEN", "short"),
+                ("TIDEGATE_SEAL_KEY", "c2hvcnQ="),
                 ("TIDEGATE_MANAGEMENT", "http://ok:1,garbage"),
                 ("TIDEGATE_LOG", "a=b=c"),
                 ("TIDEGATE_TRUSTED_PROXIES", "10.0.0.0/8,me"),
@@ -293,6 +312,7 @@ mod tests {
         );
         settings.required("database_url");
         settings.sync_token();
+        settings.seal_key();
         settings.address("gateway_listen", "127.0.0.1:8082");
         settings.management();
         settings.log();
@@ -304,6 +324,7 @@ mod tests {
             "TIDEGATE_REST_LISTN is not a setting",
             "TIDEGATE_DATABASE_URL is missing",
             "too short",
+            "TIDEGATE_SEAL_KEY is not 32 bytes",
             "`here` is not an address",
             "`garbage` is not of the form http://host:8084",
             "TIDEGATE_LOG cannot be read",

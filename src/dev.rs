@@ -5,16 +5,20 @@ use crate::{demo, run};
 use anyhow::Context as _;
 use gateway::app::GatewayConfig;
 use management_api::config::ManagementConfig;
+use management_api::seal::SealKey;
 use rand::distr::{Alphanumeric, SampleString as _};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 /// Where `dev` keeps its data.
 const DATA_FOLDER: &str = ".tidegate";
+/// The seal key of that folder's store, readable by its owner only.
+const SEAL_KEY_FILE: &str = "seal.key";
 /// Characters of the generated sync token.
 const SYNC_TOKEN_CHARS: usize = 43;
 /// A plane's node port is this much above its own: 18083 and 18082 unless the ports are chosen.
@@ -27,12 +31,17 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let data = settings.address("gateway_listen", "127.0.0.1:8082");
     let database_url = settings.text("database_url").map(str::to_owned);
     let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
+    let seal_key = settings.seal_key();
     let (rate_limit_store, trusted_proxies) = (settings.rate_limit_store(), settings.trusted_proxies());
     settings.check()?;
     // The store holds password hashes and whatever secrets definitions carry.
     let mut folder = std::fs::DirBuilder::new();
     let created = folder.recursive(true).mode(0o700).create(DATA_FOLDER);
     created.with_context(|| format!("cannot create {DATA_FOLDER}"))?;
+    let seal_key = match seal_key {
+        Some(key) => key,
+        None => kept_seal_key(&Path::new(DATA_FOLDER).join(SEAL_KEY_FILE))?,
+    };
     let token = SecretString::from(Alphanumeric.sample_string(&mut rand::rng(), SYNC_TOKEN_CHARS));
     let kafka = demo::start_kafka()?;
     let metrics = run::install_metrics()?;
@@ -40,6 +49,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let management = ManagementConfig {
         database_url: database_url.unwrap_or_else(|| format!("sqlite://{DATA_FOLDER}/tidegate.db")),
         admin_password: Some(password.clone()),
+        seal_key: Some(seal_key),
         sync_token: token.clone(),
         rest_listen: rest,
         sync_listen: sync,
@@ -52,6 +62,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         management: vec![format!("http://{}", management.sync)],
         token,
         tags: Vec::new(),
+        tenant: None,
         node_id: None,
         hostname: run::hostname(),
         connections_max: None,
@@ -67,6 +78,18 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     shutdown.cancel();
     gateway.stopped().await;
     ended
+}
+
+/// The seal key of the data folder; the first start makes it.
+fn kept_seal_key(file: &Path) -> anyhow::Result<SealKey> {
+    let create = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    match create {
+        Ok(mut created) => created.write_all(SealKey::generate().expose_secret().as_bytes())?,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot create {}", file.display())),
+    }
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    SealKey::parse(&text).map_err(|reason| anyhow::anyhow!("{} {reason}", file.display()))
 }
 
 /// Port 0, any free one, stays 0, and so does a port that has nothing so far above it.

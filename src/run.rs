@@ -27,6 +27,7 @@ pub(crate) async fn management(mut settings: Settings, shutdown: CancellationTok
     let config = ManagementConfig {
         database_url: settings.database_url(),
         admin_password: settings.secret("admin_password"),
+        seal_key: settings.seal_key(),
         sync_token: settings.sync_token(),
         rest_listen: settings.address("rest_listen", "127.0.0.1:8083"),
         sync_listen: settings.address("sync_listen", "127.0.0.1:8084"),
@@ -44,6 +45,7 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         management: settings.management(),
         token: settings.sync_token(),
         tags: settings.list("tags"),
+        tenant: settings.text("tenant").map(str::to_owned),
         node_id: settings.text("node_id").map(str::to_owned),
         hostname: hostname(),
         connections_max: None,

@@ -2,18 +2,27 @@
 //! which qualities of service fit together. No I/O, no async, no clock: values in, values out.
 
 pub mod api;
+pub mod api_key;
+pub mod application;
 pub mod catalogue;
 pub mod connector;
+pub mod consumer;
+mod date;
 pub mod deployment;
 pub mod dialect;
 pub mod digest;
 pub mod expression;
+pub mod failover;
+pub mod health_check;
 pub mod limits;
 pub mod plan;
 pub mod policy;
+pub mod public_key;
 pub mod qos;
 mod reader;
 pub mod resource;
 pub mod secrets;
+pub mod security;
+pub mod subscription;
 pub mod token;
 pub mod violation;

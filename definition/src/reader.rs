@@ -94,6 +94,11 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The place, as violations name it.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// How the place is called in messages.
     pub(crate) fn name(&self) -> &str {
         if self.path.is_empty() { "the document" } else { &self.path }

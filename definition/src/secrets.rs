@@ -1,5 +1,5 @@
 //! Secrets in connector settings: marked in the schema (`x-secret`), masked in every answer, and kept when an
-//! author sends the mask back.
+//! author sends the mask back. `x-secret-when: {"member": "PREFIX"}` marks what is one only beside such a member.
 
 use crate::api::Settings;
 use crate::reader::join;
@@ -14,7 +14,7 @@ pub fn mask(schema: &Value, settings: &Settings) -> Settings {
         let member = &schema["properties"][key];
         let value = match value.as_object() {
             Some(object) => Value::Object(mask(member, object)),
-            None if is_secret(member) && !value.is_null() => Value::from(MASK),
+            None if is_secret(member, settings) && !value.is_null() => Value::from(MASK),
             None => value.clone(),
         };
         (key.clone(), value)
@@ -42,7 +42,7 @@ fn restore_below(
         let kept = stored.and_then(|stored| stored.get(key));
         if let Value::Object(object) = value {
             restore_below(member, &path, object, kept.and_then(Value::as_object), missing);
-        } else if is_secret(member) && value == MASK {
+        } else if may_be_secret(member) && value == MASK {
             match kept {
                 Some(kept) => *value = kept.clone(),
                 None => missing.push(path),
@@ -51,14 +51,23 @@ fn restore_below(
     }
 }
 
-fn is_secret(schema: &Value) -> bool {
-    schema["x-secret"] == true
+fn is_secret(schema: &Value, beside: &Settings) -> bool {
+    let holds = |(member, prefix): (&String, &Value)| {
+        let text = beside.get(member).and_then(Value::as_str).unwrap_or_default();
+        prefix.as_str().is_some_and(|prefix| text.starts_with(prefix))
+    };
+    let when = schema["x-secret-when"].as_object();
+    schema["x-secret"] == true || when.is_some_and(|when| when.iter().any(holds))
+}
+
+fn may_be_secret(schema: &Value) -> bool {
+    schema["x-secret"] == true || schema["x-secret-when"].is_object()
 }
 
 /// Whether a place of a schema is a secret or has one below it.
 pub(crate) fn holds_secrets(schema: &Value) -> bool {
     let mut below = schema["properties"].as_object().into_iter().flatten();
-    is_secret(schema) || below.any(|(_, member)| holds_secrets(member))
+    may_be_secret(schema) || below.any(|(_, member)| holds_secrets(member))
 }
 
 #[cfg(test)]
@@ -86,6 +95,17 @@ mod tests {
             Value::Object(shown),
             json!({"user": "u", "password": MASK, "store": {"key": MASK, "x": 1}})
         );
+    }
+
+    #[test]
+    fn what_stands_beside_a_member_may_make_a_secret_of_it() {
+        let schema = json!({"properties": {"kind": {}, "key": {"x-secret-when": {"kind": "SECRET"}}}});
+        let shown = |kind: &str| Value::Object(mask(&schema, &settings(json!({"kind": kind, "key": "k"}))));
+        assert_eq!(shown("SECRET_2")["key"], MASK);
+        assert_eq!(shown("PUBLIC")["key"], "k");
+        let mut sent = settings(json!({"kind": "SECRET", "key": MASK}));
+        assert_eq!(restore(&schema, &mut sent, Some(&settings(json!({"key": "k"})))), Vec::<String>::new());
+        assert_eq!(sent["key"], "k");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct GatewayConfig {
     pub token: SecretString,
     /// Sharding tags; none: every API.
     pub tags: Vec<String>,
+    /// Tenant whose endpoints it uses; absent: everybody's.
+    pub tenant: Option<String>,
     /// Stable over restarts; absent: a new one for each process.
     pub node_id: Option<String>,
     /// Name of this machine, for the list of instances.
@@ -83,13 +85,21 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     let (listener, addr) = bind("clients", config.listen).await?;
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
     let clients = Clients::with_addresses(config.kafka_addresses);
-    let node_facts = NodeFacts { id: config.node_id.clone().unwrap_or_default(), tags: config.tags.clone() };
+    let node_facts = NodeFacts {
+        id: config.node_id.clone().unwrap_or_default(),
+        tags: config.tags.clone(),
+        tenant: config.tenant,
+    };
     let limiter = Arc::new(match &config.rate_limit_store {
         Some(store) => Limiter::with_store(store)?,
         None => Limiter::default(),
     });
-    let shared =
-        Shared { kafka: Arc::new(clients), node: Arc::new(node_facts), limiter: Arc::clone(&limiter) };
+    let shared = Shared {
+        kafka: Arc::new(clients),
+        node: Arc::new(node_facts),
+        limiter: Arc::clone(&limiter),
+        ..Shared::default()
+    };
     let table = Arc::new(Table::new(shared));
     let sync_config = SyncConfig {
         management: config.management,

@@ -5,8 +5,10 @@ mod call;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
+mod failover;
 pub mod failure;
 mod flow;
+mod health;
 mod http;
 pub mod limiter;
 #[cfg(test)]

@@ -10,7 +10,6 @@ use crate::table::runtime::ApiRuntime;
 use async_trait::async_trait;
 use definition::connector::Mode;
 use http::{Response, StatusCode};
-use std::sync::Arc;
 
 /// Attribute that names where a call goes instead of to the endpoint in turn.
 pub(crate) const TARGET: &str = "request.endpoint";
@@ -27,7 +26,7 @@ pub(crate) fn choose<'a>(api: &'a ApiRuntime, call: &Call, modes: &[Mode]) -> Re
     choose_in(&api.groups, call, modes)
 }
 
-fn choose_in<'a>(groups: &'a Groups, call: &Call, modes: &[Mode]) -> Result<Chosen<'a>, Failure> {
+pub(crate) fn choose_in<'a>(groups: &'a Groups, call: &Call, modes: &[Mode]) -> Result<Chosen<'a>, Failure> {
     let (name, target) = match call.attributes.text(TARGET) {
         None => (None, None),
         Some(chosen) => split(chosen),
@@ -62,16 +61,19 @@ pub(crate) fn no_endpoint() -> Failure {
 /// Sends the call through the layers that policies put there to a backend; the answer is in the call's response.
 pub(crate) async fn invoke(api: &ApiRuntime, call: &mut Call) -> Result<(), Failure> {
     let layers = std::mem::take(&mut call.layers);
-    Next::new(&layers, &Endpoints(&api.groups)).run(call).await
+    Next::new(&layers, &Endpoints(api)).run(call).await
 }
 
 /// The endpoints at the bottom of all layers.
-struct Endpoints<'a>(&'a Arc<Groups>);
+struct Endpoints<'a>(&'a ApiRuntime);
 
 #[async_trait]
 impl Invoker for Endpoints<'_> {
     async fn invoke(&self, call: &mut Call) -> Result<(), Failure> {
-        let chosen = choose_in(self.0, call, &[Mode::RequestResponse])?;
+        if let Some(failover) = &self.0.failover {
+            return failover.invoke(&self.0.groups, call).await;
+        }
+        let chosen = choose(self.0, call, &[Mode::RequestResponse])?;
         match &chosen.choice.endpoint.backend {
             Backend::Http(backend) => backend.invoke(call, chosen.target.as_deref()).await,
             Backend::Messages(_) => Err(no_endpoint()),

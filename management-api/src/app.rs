@@ -3,6 +3,7 @@
 use crate::auth::Verifier;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::seal::{SealKey, Sealer};
 use std::ops::Deref;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ pub struct App {
     /// Cancelled when the process is going to stop: long answers end early.
     pub shutdown: CancellationToken,
     pub(crate) verifier: Verifier,
+    pub(crate) sealer: Sealer,
 }
 
 /// The application as handlers get it.
@@ -23,8 +25,14 @@ pub struct AppState(pub Arc<App>);
 
 impl AppState {
     /// Puts the parts together. No I/O.
-    pub fn new(db: Db, clock: Clock, shutdown: CancellationToken) -> AppState {
-        AppState(Arc::new(App { db, clock, shutdown, verifier: Verifier::new() }))
+    pub fn new(db: Db, clock: Clock, seal_key: Option<&SealKey>, shutdown: CancellationToken) -> AppState {
+        AppState(Arc::new(App {
+            db,
+            clock,
+            shutdown,
+            verifier: Verifier::new(),
+            sealer: Sealer::new(seal_key),
+        }))
     }
 }
 

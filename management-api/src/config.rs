@@ -1,5 +1,6 @@
 //! What the management plane has to be told. A plain struct: the binary reads files and the environment and fills it in.
 
+use crate::seal::SealKey;
 use secrecy::SecretString;
 use std::net::SocketAddr;
 
@@ -23,6 +24,8 @@ pub struct ManagementConfig {
     pub node_listen: SocketAddr,
     /// Password of the user `admin`, created while the store has no user. Required then, unused afterwards.
     pub admin_password: Option<SecretString>,
+    /// Seals API keys in the store. Required as soon as the store has been used with one.
+    pub seal_key: Option<SealKey>,
     /// Secret that gateways present.
     pub sync_token: SecretString,
 }

@@ -130,9 +130,14 @@ impl Tx {
 /// `(version, description, SQL)` of one engine; append only.
 type Migrations = &'static [(i64, &'static str, &'static str)];
 
-const POSTGRES_MIGRATIONS: Migrations =
-    &[(1, "init", include_str!("../../migrations/postgres/0001_init.sql"))];
-const SQLITE_MIGRATIONS: Migrations = &[(1, "init", include_str!("../../migrations/sqlite/0001_init.sql"))];
+const POSTGRES_MIGRATIONS: Migrations = &[
+    (1, "init", include_str!("../../migrations/postgres/0001_init.sql")),
+    (2, "consumers", include_str!("../../migrations/postgres/0002_consumers.sql")),
+];
+const SQLITE_MIGRATIONS: Migrations = &[
+    (1, "init", include_str!("../../migrations/sqlite/0001_init.sql")),
+    (2, "consumers", include_str!("../../migrations/sqlite/0002_consumers.sql")),
+];
 
 fn migrator(migrations: Migrations) -> Migrator {
     let migrations = migrations

@@ -121,6 +121,17 @@ impl ApiError {
         ApiError::coded(StatusCode::BAD_REQUEST, code, message, parameters)
     }
 
+    /// 400 with a code that has no parameters.
+    pub fn plainly_refused(code: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError::Refused(Box::new(Problem {
+            message: message.into(),
+            http_status: StatusCode::BAD_REQUEST.as_u16(),
+            parameters: None,
+            technical_code: Some(code),
+            details: Vec::new(),
+        }))
+    }
+
     /// 503: the store cannot be used, and may be again soon.
     pub fn unavailable() -> ApiError {
         let text = "The store is not available at the moment, please try again.";

@@ -1,7 +1,9 @@
 //! The management plane: REST, the store, the deploy log and the sync server that streams deployments to gateways.
 
+mod api_keys;
 mod apis;
 pub mod app;
+mod applications;
 mod audit;
 mod auth;
 pub mod clock;
@@ -16,6 +18,7 @@ pub mod error;
 mod extract;
 mod instances;
 mod listener;
+mod members;
 mod metrics;
 mod node;
 mod openapi;
@@ -24,8 +27,10 @@ mod plans;
 mod plugins;
 mod router;
 pub mod scope;
+pub mod seal;
 mod seed;
 mod server;
+mod subscriptions;
 mod swagger;
 pub mod sync;
 mod urls;

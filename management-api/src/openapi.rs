@@ -25,7 +25,8 @@ pub(crate) fn base() -> OpenApi {
         .schema_from::<Problem>()
         .schema_from::<Detail>()
         .build();
-    let tags = ["APIs", "Plans", "Deployments", "Gateways", "Connectors"].map(Tag::new);
+    let tags = ["APIs", "Plans", "Subscriptions", "Applications", "Deployments", "Gateways", "Connectors"]
+        .map(Tag::new);
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))

@@ -77,11 +77,16 @@ pub(crate) struct Paged<T> {
 impl PageParams {
     /// Checks the numbers.
     pub(crate) fn page(&self) -> Result<Page> {
+        self.page_of(SIZE_DEFAULT)
+    }
+
+    /// The same for a list whose pages have another size when none is asked for.
+    pub(crate) fn page_of(&self, size_default: i64) -> Result<Page> {
         let size = self.size.as_ref().map(|text| ("size", text));
         let size = size.or(self.per_page.as_ref().map(|text| ("perPage", text)));
         Ok(Page {
             number: self.page.as_ref().map_or(Ok(1), |text| within("page", text, PAGE_MAX))?,
-            size: size.map_or(Ok(SIZE_DEFAULT), |(name, text)| within(name, text, SIZE_MAX))?,
+            size: size.map_or(Ok(size_default), |(name, text)| within(name, text, SIZE_MAX))?,
         })
     }
 }

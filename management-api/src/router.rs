@@ -2,7 +2,10 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::{apis, connectors, deployments, instances, metrics, openapi, plans, plugins, swagger};
+use crate::{
+    api_keys, apis, applications, connectors, deployments, instances, metrics, openapi, plans, plugins,
+    subscriptions, swagger,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -43,6 +46,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(plans::actions::deprecate_plan))
         .routes(routes!(plans::actions::depreciate_plan))
         .routes(routes!(plans::actions::close_plan))
+        .merge(subscriptions())
+        .merge(consumers())
         .routes(routes!(deployments::list_deployments))
         .routes(routes!(instances::list_instances))
         .routes(routes!(instances::get_instance))
@@ -62,6 +67,47 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         // After the layer: it waits on purpose, and bounds its own reads.
         .routes(routes!(deployments::get_deployment));
     OpenApiRouter::with_openapi(openapi::base()).nest(ENVIRONMENT, environment)
+}
+
+/// Subscriptions as the API's side sees them.
+fn subscriptions() -> OpenApiRouter<AppState> {
+    use subscriptions::{actions, export, handlers};
+    OpenApiRouter::new()
+        .routes(routes!(handlers::list_subscriptions, handlers::create_subscription))
+        .routes(routes!(export::export_subscriptions))
+        .routes(routes!(handlers::get_subscription, handlers::update_subscription))
+        .routes(routes!(actions::process_subscription))
+        .routes(routes!(actions::change_status))
+        .routes(routes!(actions::transfer_subscription))
+        .routes(routes!(api_keys::handlers::list_keys))
+        .routes(routes!(api_keys::handlers::renew_key))
+        .routes(routes!(api_keys::handlers::update_key, api_keys::handlers::revoke_key))
+        .routes(routes!(api_keys::handlers::reactivate_key))
+}
+
+/// Applications, and subscriptions as their side sees them.
+fn consumers() -> OpenApiRouter<AppState> {
+    use applications::{handlers, list};
+    use subscriptions::consumer;
+    OpenApiRouter::new()
+        .routes(routes!(list::list_applications, handlers::create_application))
+        .routes(routes!(list::list_applications_paged))
+        .routes(routes!(
+            handlers::get_application,
+            handlers::update_application,
+            handlers::archive_application
+        ))
+        .routes(routes!(handlers::restore_application))
+        .routes(routes!(consumer::list_subscriptions, consumer::create_subscription))
+        .routes(routes!(
+            consumer::get_subscription,
+            consumer::update_subscription,
+            consumer::close_subscription
+        ))
+        .routes(routes!(consumer::change_consumer_status))
+        .routes(routes!(api_keys::consumer::list_keys))
+        .routes(routes!(api_keys::consumer::renew_key))
+        .routes(routes!(api_keys::consumer::revoke_key))
 }
 
 /// The whole REST service, to be served as it is.

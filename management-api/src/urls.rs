@@ -17,6 +17,11 @@ pub(crate) fn environment(scope: &Scope) -> String {
     format!("/management/organizations/{}/environments/{}", scope.organization, scope.environment)
 }
 
+/// One application.
+pub(crate) fn application(scope: &Scope, application: Uuid) -> String {
+    format!("{}/applications/{application}", environment(scope))
+}
+
 /// One API.
 pub(crate) fn api(scope: &Scope, api: Uuid) -> String {
     format!("{}/{api}", apis(scope))

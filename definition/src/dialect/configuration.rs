@@ -8,6 +8,7 @@ use crate::policy::PolicySpec;
 use crate::reader::{Node, Stage, join};
 use crate::resource::ResourceSpec;
 use crate::secrets;
+use crate::security::SecuritySpec;
 use crate::violation::Violation;
 
 /// `configuration` of an entrypoint.
@@ -36,6 +37,18 @@ pub(super) fn of_resource(
         of_plugin(node, Stage::Resources, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
     report(node, Stage::Resources, (spec.check)(&settings));
     sent.map(|_| settings)
+}
+
+/// `security.configuration` of a plan. Absent settings are a draft, which lets nobody in.
+pub(super) fn of_security(
+    node: &Node<'_>,
+    spec: &SecuritySpec,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
+    let settings = of_plugin(node, Stage::Plans, (spec.schema)(), node.settings()?, stored);
+    let violations = (spec.check)(&settings);
+    report(node, Stage::Plans, violations);
+    Some(settings)
 }
 
 /// Puts stored secrets in the place of masks, and completes.
@@ -72,7 +85,7 @@ pub(super) fn of_endpoint(
     Some(settings)
 }
 
-fn report(node: &Node<'_>, stage: Stage, violations: Vec<Violation>) {
+pub(super) fn report(node: &Node<'_>, stage: Stage, violations: Vec<Violation>) {
     for violation in violations {
         let path = join(&node.path, &violation.path);
         node.fail(stage, Violation { path, ..violation });

@@ -73,8 +73,7 @@ fn read_group(node: &Node<'_>, context: &Context<'_>) -> EndpointGroup {
     group.connector = kind.required_text_or(GROUP_TYPE, |v| v.parameter(GROUP_TYPE_PARAMETER, ""));
     let spec = find(&kind, &group.connector, context);
     group.load_balancer = load_balancer(&node.get("loadBalancer"));
-    group.services =
-        service::read_all(&node.get("services"), &["discovery", "healthCheck"], Stage::EndpointGroups);
+    group.services = service::of_group(&node.get("services"), &group.connector);
     let stored = context.stored_group(&group.name, &group.connector);
     let stored = stored.and_then(|group| group.shared_configuration.as_ref());
     let shared = node.get("sharedConfiguration");
@@ -125,7 +124,7 @@ fn read_endpoint(
     let inherit = node.get("inheritConfiguration");
     read.inherit_configuration = inherit.flag().unwrap_or(false);
     read.tenants = node.get("tenants").texts();
-    read.services = service::read_all(&node.get("services"), &["healthCheck"], Stage::EndpointGroups);
+    read.services = service::of_endpoint(&node.get("services"), group, context.spelling);
     let stored = context.stored_endpoint(&read.name, &read.connector);
     let of = |key: &str, part, stored| configuration::of_endpoint(&node.get(key), spec, part, stored);
     read.configuration = of("configuration", Part::Whole, stored.and_then(|e| e.configuration.as_ref()));

@@ -198,7 +198,7 @@ fn update_members(node: &Node<'_>, context: &Context<'_>, id: &str, current: &Ap
     api.properties = property::read_properties(&node.get("properties"), context);
     api.resources = property::read_resources(&node.get("resources"), context);
     api.response_templates = property::read_templates(&node.get("responseTemplates"));
-    api.services = service::read_all(&node.get("services"), &["dynamicProperty"], Stage::Resources);
+    api.services = service::of_api(&node.get("services"));
 }
 
 /// What keeps a saved definition from being started: a document may be drafted without a listener, not served.

@@ -1,9 +1,11 @@
 //! Plans: who may call an API, in both spellings.
 
-use super::{Context, PlanDocument, ReadPlan, flow};
+use super::{Context, PlanDocument, ReadPlan, configuration, flow};
 use crate::api::{Api, Family};
+use crate::expression::Template;
 use crate::plan::{Plan, PlanSecurity, PlanSecurityType, PlanStatus, PlanValidation};
 use crate::reader::{Node, Report, Stage};
+use crate::security;
 use crate::token::tokens;
 use crate::violation::Violation;
 use serde_json::Value;
@@ -18,6 +20,8 @@ struct Purpose<'a> {
     /// The plan that the request names; its parts are required as an update requires them.
     update: Option<&'a str>,
     current: Option<&'a Plan>,
+    /// The plan that the document's masks stand for.
+    stored: Option<&'a Plan>,
 }
 
 /// Reads and checks a plan.
@@ -25,8 +29,10 @@ pub fn read_plan(document: &Value, read: ReadPlan<'_>) -> Result<PlanDocument, V
     let report = Report::default();
     let node = Node::root(document, &report);
     let (api, purpose) = match read {
-        ReadPlan::Create { api } => (api, Purpose { update: None, current: None }),
-        ReadPlan::Update { id, api, current } => (api, Purpose { update: Some(id), current: Some(current) }),
+        ReadPlan::Create { api } => (api, Purpose { update: None, current: None, stored: None }),
+        ReadPlan::Update { id, api, current } => {
+            (api, Purpose { update: Some(id), current: Some(current), stored: Some(current) })
+        }
     };
     if node.required_object().is_none() {
         return Err(report.into_violations());
@@ -35,10 +41,12 @@ pub fn read_plan(document: &Value, read: ReadPlan<'_>) -> Result<PlanDocument, V
     report.finish(plan)
 }
 
-/// The plans of a PUT document (`plans`): `None` when absent. Each must carry the id of an existing plan.
-pub fn read_update_plans(
+/// The plans of a PUT document (`plans`): `None` when absent. Each must carry the id of an existing plan; `stored` finds
+/// it, for the secrets that the document masks.
+pub fn read_update_plans<'a>(
     document: &Value,
     api: &Api,
+    stored: impl Fn(&str) -> Option<&'a Plan>,
 ) -> Result<Option<Vec<(String, PlanDocument)>>, Vec<Violation>> {
     let report = Report::default();
     let node = Node::root(document, &report).get("plans");
@@ -51,7 +59,7 @@ pub fn read_update_plans(
         if plans.iter().any(|(other, _)| *other == id) && !id.is_empty() {
             item.get("id").wrong(Stage::Plans, "is listed twice, remove one of them");
         }
-        let plan = read_one(&item, api, &Purpose { update: Some(&id), current: None });
+        let plan = read_one(&item, api, &Purpose { update: Some(&id), current: None, stored: stored(&id) });
         plans.push((id, plan));
     }
     report.finish(Some(plans))
@@ -60,7 +68,7 @@ pub fn read_update_plans(
 fn read_one(node: &Node<'_>, api: &Api, purpose: &Purpose<'_>) -> PlanDocument {
     // Members that only the beta demands are not demanded of plans of 4.x APIs.
     let spelling = if node.get("mode").is_absent() { api.family } else { Family::V4 };
-    let stored_flows = purpose.current.map(|plan| plan.flows.as_slice()).unwrap_or_default();
+    let stored_flows = purpose.stored.map(|plan| plan.flows.as_slice()).unwrap_or_default();
     let context = Context {
         family: api.family,
         spelling,
@@ -68,13 +76,7 @@ fn read_one(node: &Node<'_>, api: &Api, purpose: &Purpose<'_>) -> PlanDocument {
         current: Some(api),
         stored_flows,
     };
-    let security = match purpose.current {
-        Some(current) => PlanSecurity {
-            security_type: current.security.security_type,
-            configuration: node.get("security").get("configuration").settings(),
-        },
-        None => security(node),
-    };
+    let security = security(node, purpose);
     let plan = Plan {
         name: required(&node.get("name")),
         description: match spelling {
@@ -93,10 +95,7 @@ fn read_one(node: &Node<'_>, api: &Api, purpose: &Purpose<'_>) -> PlanDocument {
         selection_rule: node.get("selectionRule").trimmed(),
         general_conditions: node.get("generalConditions").trimmed(),
     };
-    if plan.selection_rule.is_some() {
-        let reason = "is not available in this version, remove it";
-        node.get("selectionRule").wrong(Stage::Plans, reason);
-    }
+    selection_rule(&node.get("selectionRule"));
     let order = node.get("order").integer(0..=i64::from(i32::MAX));
     PlanDocument {
         plan,
@@ -155,7 +154,35 @@ fn validation(node: &Node<'_>, security: PlanSecurityType, purpose: &Purpose<'_>
     if security == PlanSecurityType::KeyLess { PlanValidation::Auto } else { sent }
 }
 
-fn security(node: &Node<'_>) -> PlanSecurity {
+/// A rule may be written without its braces.
+fn selection_rule(node: &Node<'_>) {
+    let Some(rule) = node.value().and_then(Value::as_str).map(str::trim).filter(|rule| !rule.is_empty())
+    else {
+        return;
+    };
+    if let Err(error) = Template::condition(rule) {
+        node.wrong(Stage::Plans, format!("cannot be read as an expression: {error}"));
+    }
+}
+
+/// The kind is that of the existing plan, or that of the document.
+fn security(node: &Node<'_>, purpose: &Purpose<'_>) -> PlanSecurity {
+    let sent = match purpose.current {
+        Some(_) => None,
+        None => Some(security_type(node)),
+    };
+    let stored = purpose.stored.map(|plan| &plan.security);
+    let security_type = stored.map(|stored| stored.security_type).or(sent);
+    let security_type = security_type.unwrap_or(PlanSecurityType::KeyLess);
+    let configuration = configuration::of_security(
+        &node.get("security").get("configuration"),
+        security::security(security_type),
+        stored.and_then(|stored| stored.configuration.as_ref()),
+    );
+    PlanSecurity { security_type, configuration }
+}
+
+fn security_type(node: &Node<'_>) -> PlanSecurityType {
     let mode = node.get("mode").token::<PlanMode>().unwrap_or(PlanMode::Standard);
     let security = node.get("security");
     security.object();
@@ -163,7 +190,7 @@ fn security(node: &Node<'_>) -> PlanSecurity {
     let refuse = |node: &Node<'_>, reason: &str| node.refuse(Stage::Plans, "plan.invalid", reason);
     let text = kind.text();
     let security_type = text.as_deref().and_then(PlanSecurityType::parse);
-    let security_type = match (mode, security_type, text) {
+    match (mode, security_type, text) {
         (PlanMode::Push, _, _) => {
             if !says_nothing_new(&security) {
                 let reason = "must not be set on a push plan, remove it";
@@ -183,13 +210,7 @@ fn security(node: &Node<'_>) -> PlanSecurity {
             }
             PlanSecurityType::KeyLess
         }
-    };
-    if security_type != PlanSecurityType::KeyLess {
-        let place = if mode == PlanMode::Push { node.get("mode") } else { kind };
-        let reason = format!("{security_type} is not available in this version, use key-less");
-        place.wrong(Stage::Plans, reason);
     }
-    PlanSecurity { security_type, configuration: security.get("configuration").settings() }
 }
 
 /// A push plan that repeats the beta's `security.type: subscription` says nothing new.

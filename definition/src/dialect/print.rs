@@ -10,10 +10,11 @@ use crate::api::{
 };
 use crate::connector;
 use crate::connector::settings::SettingsSchema;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanSecurity};
 use crate::policy;
 use crate::resource;
 use crate::secrets::{self, MASK};
+use crate::security;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -190,6 +191,14 @@ fn resource(resource: &Resource) -> Value {
     })
 }
 
+fn plan_security(security: &PlanSecurity) -> PlanSecurity {
+    let schema = (security::security(security.security_type).schema)();
+    PlanSecurity {
+        security_type: security.security_type,
+        configuration: shown(Some(schema), security.configuration.as_ref()),
+    }
+}
+
 /// The members of a beta plan that come from its definition, secrets masked.
 pub fn beta_plan(plan: &Plan) -> Map<String, Value> {
     let mut out = Printed(Map::new());
@@ -198,7 +207,8 @@ pub fn beta_plan(plan: &Plan) -> Map<String, Value> {
     out.put("description", &plan.description);
     out.put("validation", plan.validation);
     out.put("type", "api");
-    out.put("security", &plan.security);
+    let security = plan_security(&plan.security);
+    out.put("security", &security);
     out.put_some("selectionRule", plan.selection_rule.as_ref());
     out.put("flows", plan.flows.iter().map(flow).collect::<Vec<_>>());
     out.put("tags", &plan.tags);
@@ -208,6 +218,6 @@ pub fn beta_plan(plan: &Plan) -> Map<String, Value> {
     out.put_some("commentMessage", plan.comment_message.as_ref());
     out.put_some("generalConditions", plan.general_conditions.as_ref());
     out.put("planValidation", plan.validation);
-    out.put("planSecurity", &plan.security);
+    out.put("planSecurity", &security);
     out.0
 }

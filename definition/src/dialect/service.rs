@@ -1,48 +1,145 @@
 //! Background services of an API, of a group and of an endpoint, and the failover block.
 //!
-//! No service runs in this version. A disabled one is stored; an enabled one would be a promise that nobody keeps,
-//! so it is refused.
+//! Health checks and failover run. The other services do not: a disabled one is stored, an enabled one would be a
+//! promise that nobody keeps, so it is refused.
 
-use crate::api::Settings;
-use crate::reader::{Node, Stage};
-use crate::violation::Violation;
+use super::configuration;
+use crate::api::{ApiType, EndpointGroup, Family, Settings};
+use crate::connector;
+use crate::health_check::{self, HTTP_HEALTH_CHECK, HealthCheck, SERVICE as HEALTH_CHECK};
+use crate::reader::{Node, Stage, quote};
 use serde_json::{Value, json};
 
-/// The named services of a `services` object.
-pub(super) fn read_all(node: &Node<'_>, names: &[&str], stage: Stage) -> Settings {
+/// Services of an API.
+pub(super) fn of_api(node: &Node<'_>) -> Settings {
     let mut services = Settings::new();
-    if node.object().is_none() {
-        return services;
-    }
-    for name in names {
-        if let Some(service) = read(&node.get(name), name, stage) {
-            services.insert((*name).to_owned(), service);
-        }
+    if node.object().is_some() {
+        put(&mut services, "dynamicProperty", unavailable(&node.get("dynamicProperty"), Stage::Resources));
     }
     services
 }
 
-fn read(node: &Node<'_>, name: &str, stage: Stage) -> Option<Value> {
-    node.object()?;
-    let enabled = node.get("enabled").flag().unwrap_or(true);
-    let code = if name == "healthCheck" { "healthcheck.invalid" } else { "data.invalid" };
-    let adorn = |violation: Violation| {
-        if name == "healthCheck" { violation.empty_parameters() } else { violation }
-    };
-    let kind = node.get("type").required_text_or(code, adorn);
-    if enabled {
-        node.wrong(stage, "is not available in this version, set enabled to false or remove it");
+/// Services of a group.
+pub(super) fn of_group(node: &Node<'_>, connector: &str) -> Settings {
+    let mut services = Settings::new();
+    if node.object().is_some() {
+        put(&mut services, "discovery", unavailable(&node.get("discovery"), Stage::EndpointGroups));
+        put(&mut services, HEALTH_CHECK, check_of_group(&node.get(HEALTH_CHECK), connector));
     }
+    services
+}
+
+/// Services of an endpoint. `group` is read as far as its services.
+pub(super) fn of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -> Settings {
+    let mut services = Settings::new();
+    if node.object().is_some() {
+        put(&mut services, HEALTH_CHECK, check_of_endpoint(&node.get(HEALTH_CHECK), group, spelling));
+    }
+    services
+}
+
+fn put(services: &mut Settings, name: &str, service: Option<Settings>) {
+    if let Some(service) = service {
+        services.insert(name.to_owned(), Value::Object(service));
+    }
+}
+
+/// The members that every service has.
+fn read(node: &Node<'_>, kind: String, configuration: Option<Settings>) -> Settings {
     let mut service = Settings::new();
-    service.insert("enabled".to_owned(), enabled.into());
+    service.insert("enabled".to_owned(), node.get("enabled").flag().unwrap_or(true).into());
     service.insert("type".to_owned(), kind.into());
     if let Some(over) = node.get("overrideConfiguration").flag() {
         service.insert("overrideConfiguration".to_owned(), over.into());
     }
-    if let Some(configuration) = node.get("configuration").settings() {
+    if let Some(configuration) = configuration {
         service.insert("configuration".to_owned(), Value::Object(configuration));
     }
-    Some(Value::Object(service))
+    service
+}
+
+fn unavailable(node: &Node<'_>, stage: Stage) -> Option<Settings> {
+    node.object()?;
+    let service = read(node, node.get("type").required_text(), node.get("configuration").settings());
+    if service["enabled"] == true {
+        node.wrong(stage, "is not available in this version, set enabled to false or remove it");
+    }
+    Some(service)
+}
+
+/// The kind of a health check; an unknown one is refused while the check is enabled.
+fn check_kind(node: &Node<'_>) -> String {
+    let place = node.get("type");
+    let kind = place.required_text_or("healthcheck.invalid", |violation| violation.empty_parameters());
+    if !kind.is_empty() && kind != HTTP_HEALTH_CHECK && node.get("enabled").flag().unwrap_or(true) {
+        let reason = format!("names the unknown health check {}, use {HTTP_HEALTH_CHECK}", quote(&kind));
+        place.wrong(Stage::EndpointGroups, reason);
+    }
+    kind
+}
+
+fn check_of_group(node: &Node<'_>, connector: &str) -> Option<Settings> {
+    node.object()?;
+    let kind = check_kind(node);
+    let configuration = check_configuration(node, &kind, connector);
+    Some(read(node, kind, configuration))
+}
+
+fn check_of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -> Option<Settings> {
+    node.object()?;
+    let kind = check_kind(node);
+    let of_group = group.services.get(HEALTH_CHECK);
+    let over = node.get("overrideConfiguration").flag();
+    // The beta has no such member: there, what an endpoint has of its own counts.
+    let own = spelling == Family::Beta && over.is_none() && !node.get("configuration").is_absent();
+    let overrides = over.unwrap_or(own);
+    if spelling == Family::V4 && !overrides && of_group.is_none_or(|service| service["type"] != kind.as_str())
+    {
+        let reason = format!(
+            "cannot follow the health check of its group, which has none of the type {}; set overrideConfiguration to true or remove it",
+            quote(&kind)
+        );
+        let violation = node.violation("healthcheck.inheritance", reason);
+        node.fail(Stage::EndpointGroups, violation.empty_parameters());
+        return None;
+    }
+    let configuration = match overrides || of_group.is_none() {
+        true => check_configuration(node, &kind, &group.connector),
+        false => node.get("configuration").settings(),
+    };
+    let mut service = read(node, kind, configuration);
+    if own {
+        service.insert("overrideConfiguration".to_owned(), true.into());
+    }
+    Some(service)
+}
+
+/// Completed and checked settings of a check that runs; those of another one as they are.
+fn check_configuration(node: &Node<'_>, kind: &str, connector: &str) -> Option<Settings> {
+    let place = node.get("configuration");
+    let sent = place.settings();
+    if kind != HTTP_HEALTH_CHECK || !node.get("enabled").flag().unwrap_or(true) {
+        return sent;
+    }
+    let settings = sent.unwrap_or_default();
+    let stage = Stage::EndpointGroups;
+    let settings = configuration::of_plugin(&place, stage, health_check::schema(), settings, None);
+    match HealthCheck::parse(&settings) {
+        Err(violations) => configuration::report(&place, stage, violations),
+        Ok(check) if !is_http(connector) && !check.may_be_absolute() => {
+            let reason = format!(
+                "must be an absolute URL, because endpoints of the type {} have none",
+                quote(connector)
+            );
+            place.get("target").wrong(stage, reason);
+        }
+        Ok(_) => {}
+    }
+    Some(settings)
+}
+
+fn is_http(connector: &str) -> bool {
+    connector::endpoint(connector).available().is_some_and(|spec| spec.api_type == ApiType::Proxy)
 }
 
 /// The `failover` block with its defaults.
@@ -51,7 +148,7 @@ pub(super) fn failover(node: &Node<'_>) -> Option<Settings> {
     /// Longest duration and greatest count: what fits the wire type of the field.
     const MAX: i64 = i32::MAX as i64;
     let number = |key: &str, min: i64, default: i64| node.get(key).integer(min..=MAX).unwrap_or(default);
-    let Value::Object(failover) = json!({
+    let Value::Object(mut failover) = json!({
         "enabled": node.get("enabled").flag().unwrap_or(false),
         "maxRetries": number("maxRetries", 0, 2),
         "slowCallDuration": number("slowCallDuration", 50, 2000),
@@ -61,5 +158,14 @@ pub(super) fn failover(node: &Node<'_>) -> Option<Settings> {
     }) else {
         return None;
     };
+    // Younger members are stored when they say something, so that what was stored before stays as it is.
+    let condition = node.get("failureCondition");
+    super::flow::check_expression(&condition);
+    if let Some(condition) = condition.trimmed() {
+        failover.insert("failureCondition".to_owned(), condition.into());
+    }
+    if node.get("forceNextEndpointOnFailure").flag() == Some(true) {
+        failover.insert("forceNextEndpointOnFailure".to_owned(), true.into());
+    }
     Some(failover)
 }

@@ -9,11 +9,17 @@ use crate::connector::settings::SettingsSchema;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+pub mod assign_attributes;
+pub mod cloud_events;
 pub mod date_format;
 pub mod ip_filtering;
 pub mod json_threat_protection;
 pub mod json_validation;
+pub mod jwt;
+pub mod latency;
 pub mod limits;
+pub mod message_filtering;
+pub mod oauth2;
 pub mod pattern;
 pub mod quota;
 pub mod rate_limit;
@@ -24,7 +30,9 @@ pub mod request_validation;
 pub mod resource_filtering;
 pub mod spike_arrest;
 pub mod ssl_enforcement;
+pub mod status_code;
 pub mod transform_headers;
+pub mod transform_queryparams;
 pub mod xml_threat_protection;
 
 tokens! {
@@ -68,25 +76,40 @@ impl PolicySpec {
 }
 
 /// Every policy that this build runs, in the order of their ids.
-pub static POLICIES: &[&PolicySpec] =
-    &[&quota::SPEC, &rate_limit::SPEC, &spike_arrest::SPEC, &transform_headers::SPEC];
+pub static POLICIES: &[&PolicySpec] = &[
+    &cloud_events::SPEC,
+    &ip_filtering::SPEC,
+    &json_threat_protection::SPEC,
+    &json_validation::SPEC,
+    &jwt::SPEC,
+    &latency::SPEC,
+    &message_filtering::SPEC,
+    &oauth2::SPEC,
+    &assign_attributes::SPEC,
+    &request_validation::SPEC,
+    &quota::SPEC,
+    &rate_limit::SPEC,
+    &rbac::SPEC,
+    &regex_threat_protection::SPEC,
+    &request_content_limit::SPEC,
+    &resource_filtering::SPEC,
+    &spike_arrest::SPEC,
+    &ssl_enforcement::SPEC,
+    &status_code::SPEC,
+    &transform_headers::SPEC,
+    &transform_queryparams::SPEC,
+    &xml_threat_protection::SPEC,
+];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
-    "api-key",
-    "key-less",
-    "jwt",
-    "oauth2",
     "mtls",
-    "message-filtering",
-    "policy-assign-attributes",
     "policy-assign-content",
     "json-xml",
     "xml-json",
     "json-to-json",
     "mock",
     "policy-interrupt",
-    "latency",
     "policy-http-callout",
     "dynamic-routing",
     "cache",
@@ -99,11 +122,8 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "js",
     "groovy",
     "policy-basic-authentication",
-    "cloud-events",
     "traffic-shadowing",
     "metrics-reporter",
-    "transform-queryparams",
-    "status-code",
     "http-redirect",
     "policy-openid-userinfo",
     "xml-validation",
@@ -112,12 +132,20 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "policy-assign-metrics",
 ];
 
+/// Policies that the security of a plan brings with it.
+static PLAN_POLICIES: &[&str] = &["api-key", "key-less"];
+
 /// The specification of a policy id, or why a step must not name it.
 pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
     if let Some(spec) = POLICIES.iter().find(|policy| policy.id == id) {
         return Ok(spec);
     }
     let name = crate::reader::quote(id);
+    if PLAN_POLICIES.contains(&id) {
+        return Err(format!(
+            "names the policy {name}, which only the security of a plan can be; remove the step"
+        ));
+    }
     Err(if KNOWN_POLICIES.contains(&id) {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {

@@ -7,6 +7,8 @@ use crate::api::Settings;
 use crate::connector::settings::SettingsSchema;
 use crate::violation::Violation;
 
+pub mod oauth2;
+
 /// A kind of resource of this build.
 #[derive(Debug)]
 pub struct ResourceSpec {
@@ -20,7 +22,7 @@ pub struct ResourceSpec {
 }
 
 /// Every kind of resource that this build runs, in the order of their ids.
-pub static RESOURCES: &[&ResourceSpec] = &[];
+pub static RESOURCES: &[&ResourceSpec] = &[&oauth2::SPEC];
 
 /// Looks a `type` up.
 pub fn resource(id: &str) -> Option<&'static ResourceSpec> {

@@ -42,7 +42,8 @@ impl Attributes {
     }
 }
 
-fn short(name: &str) -> &str {
+/// The short form of a name.
+pub(crate) fn short(name: &str) -> &str {
     name.strip_prefix(PREFIX).unwrap_or(name)
 }
 

@@ -3,6 +3,7 @@
 use super::body::{BUFFERED_BODY_MAX_BYTES, Body};
 use crate::failure::Failure;
 use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -74,6 +75,15 @@ impl Request {
         let trailers = self.body.buffer(BUFFERED_BODY_MAX_BYTES).await.map_err(|error| error.of_request())?;
         self.trailers = trailers.or_else(|| self.trailers.take());
         Ok(self.body.bytes().map_or(&[], |bytes| bytes))
+    }
+
+    /// Replaces the body; the length in the headers becomes the new one's, and trailers go with the old one.
+    pub(crate) fn set_body(&mut self, body: impl Into<bytes::Bytes>) {
+        let body = body.into();
+        self.trailers = None;
+        self.head.headers.remove(TRANSFER_ENCODING);
+        self.head.headers.insert(CONTENT_LENGTH, body.len().into());
+        self.body = if body.is_empty() { Body::Empty } else { Body::Bytes(body) };
     }
 
     /// The request without its body.

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::health;
 use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
 use crate::table::facts::NodeFacts;
@@ -143,6 +144,8 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Asks for the health of endpoints that are no HTTP servers.
+    pub(crate) health: Arc<health::Client>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
     /// Counters of the policies that limit.

@@ -1,6 +1,6 @@
 //! Steps that see messages, one by one and in order, for one connection.
 
-use super::{Chosen, Step, holds};
+use super::{Chosen, Step, holds, provide};
 use crate::call::Call;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
@@ -27,6 +27,8 @@ impl MessageChain {
         let mut steps = Vec::new();
         for step in chosen.iter().flat_map(|flow| flow.steps(phase)) {
             if holds(step.condition.as_ref(), call).await? {
+                // The body of the request is there only now: messages do not read it.
+                provide(step.policy.needs(phase), call).await?;
                 steps.push(MessageStep::new(step, phase, call));
             }
         }

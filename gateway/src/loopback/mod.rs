@@ -46,6 +46,7 @@ impl Gateway {
             management: vec!["http://127.0.0.1:9".to_owned()],
             token: "unused".to_owned().into(),
             tags: Vec::new(),
+            tenant: None,
             node_id: None,
             hostname: "test".to_owned(),
             connections_max,

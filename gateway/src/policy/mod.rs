@@ -1,9 +1,14 @@
 //! Policies: one trait, one visible list of factories.
 
+mod assign_attributes;
+mod cloud_events;
 mod ip_filtering;
 mod json_threat_protection;
 mod json_validation;
+mod latency;
 mod limited;
+mod media;
+mod message_filtering;
 mod quota;
 mod rate_limit;
 mod rbac;
@@ -15,7 +20,9 @@ mod resource_filtering;
 mod sample;
 mod spike_arrest;
 mod ssl_enforcement;
+mod status_code;
 mod transform_headers;
+mod transform_queryparams;
 mod xml_threat_protection;
 
 use crate::call::Call;
@@ -90,9 +97,13 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("cloud-events", cloud_events::build),
     ("ip-filtering", ip_filtering::build),
     ("json-threat-protection", json_threat_protection::build),
     ("json-validation", json_validation::build),
+    ("latency", latency::build),
+    ("message-filtering", message_filtering::build),
+    ("policy-assign-attributes", assign_attributes::build),
     ("policy-request-validation", request_validation::build),
     ("quota", quota::build),
     ("rate-limit", rate_limit::build),
@@ -102,7 +113,9 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("resource-filtering", resource_filtering::build),
     ("spike-arrest", spike_arrest::build),
     ("ssl-enforcement", ssl_enforcement::build),
+    ("status-code", status_code::build),
     ("transform-headers", transform_headers::build),
+    ("transform-queryparams", transform_queryparams::build),
     ("xml-threat-protection", xml_threat_protection::build),
 ];
 

@@ -133,8 +133,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_would_take_too_long_is_a_threat() {
-        let settings = json!({"regex": "(?=(a+)+b)c"});
-        let said = ask(settings, "GET /ctx", "h", &"a".repeat(64)).await;
+        let settings = json!({"regex": "(a|b|ab)*(?=c)"});
+        let said = ask(settings, "GET /ctx", "h", &"ab".repeat(64)).await;
         assert_eq!(said, "400 REGEX_THREAT_BODY_DETECTED Bad Request");
         assert!(super::super::sample::try_build(build, &json!({"regex": "("})).is_err());
     }

@@ -1,12 +1,13 @@
 //! From a deployment to a runtime, or to the reason why not. Nothing is connected here: endpoints connect lazily, so
 //! that a broker that is down does not keep an API from being deployed.
 
-use super::balancer::Balancer;
 use super::facts::ApiFacts;
 use super::groups::{DeployedEndpoint, DeployedGroup, Groups};
 use super::runtime::{ApiRuntime, DeployedEntrypoint};
+use crate::failover::Failover;
 use crate::flow::path::PathPattern;
 use crate::flow::{self, Flows};
+use crate::health::{Check, Health};
 use crate::http::cors::CorsRules;
 use crate::http::respond::Templates;
 use crate::meter::EntrypointMeter;
@@ -79,6 +80,7 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         match_required: deployment.flow_execution.match_required,
         entrypoints: entrypoints.into_iter().map(|(_, entrypoint)| entrypoint).collect(),
         groups: Arc::new(Groups(groups)),
+        failover: Failover::build(deployment.failover.as_ref())?,
         templates: Templates::build(&deployment.response_templates)?,
         cors: cors_rules(&deployment.listeners)?,
         stop: Arc::default(),
@@ -154,24 +156,29 @@ fn build_group(
     let Some(spec) = connector::endpoint(&group.connector).available() else {
         return Err(unknown_endpoint(path, &group.connector));
     };
-    // Secondary endpoints serve when there is no primary one.
-    let secondary = group.endpoints.iter().all(|endpoint| endpoint.secondary);
-    let (mut endpoints, mut weights) = (Vec::new(), Vec::new());
+    let mut endpoints = Vec::new();
     let mut modes = spec.modes.to_vec();
     for (index, endpoint) in group.endpoints.iter().enumerate() {
-        let built =
-            build_endpoint(api, &format!("{path}.endpoints[{index}]"), group, endpoint, spec, shared)?;
-        if endpoint.secondary == secondary {
-            let enabled = (spec.enabled)(&endpoint.effective_settings(group));
-            modes.retain(|mode| enabled.contains(mode));
-            endpoints.push(DeployedEndpoint { name: endpoint.name.clone(), backend: built });
-            weights.push(endpoint.weight);
+        let path = format!("{path}.endpoints[{index}]");
+        let backend = build_endpoint(api, &path, group, endpoint, spec, shared)?;
+        let check = Check::build(endpoint, group, &path)?;
+        if !shared.node.serves(&endpoint.tenants) {
+            continue;
         }
+        let enabled = (spec.enabled)(&endpoint.effective_settings(group));
+        modes.retain(|mode| enabled.contains(mode));
+        endpoints.push(DeployedEndpoint {
+            name: endpoint.name.clone(),
+            secondary: endpoint.secondary,
+            weight: endpoint.weight,
+            backend,
+            health: Health::default(),
+            check,
+        });
     }
     let kind =
         group.load_balancer.as_ref().map_or(LoadBalancerType::RoundRobin, |balancer| balancer.balancer);
-    let (name, balancer) = (group.name.clone(), Balancer::new(kind, weights));
-    Ok(DeployedGroup { name, kind: spec.kind, modes, balancer, endpoints })
+    Ok(DeployedGroup::new(group.name.clone(), spec.kind, modes, kind, endpoints))
 }
 
 fn build_endpoint(

@@ -24,9 +24,16 @@ pub(crate) struct ApiFacts {
 pub struct NodeFacts {
     pub id: String,
     pub tags: Vec<String>,
+    /// Whose endpoints it uses; none: everybody's.
+    pub tenant: Option<String>,
 }
 
 impl NodeFacts {
+    /// Whether it uses an endpoint that is for these tenants; none of them: for all.
+    pub(crate) fn serves(&self, tenants: &[String]) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| tenants.is_empty() || tenants.contains(tenant))
+    }
+
     /// Version of the product.
     pub(crate) fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")

@@ -1,7 +1,8 @@
 //! The endpoint groups of a deployed API, and the choice among them.
 
-use super::balancer::Balancer;
+use super::balancer::{Balancer, Member};
 use crate::endpoint::Backend;
+use crate::health::{Check, Health};
 use definition::connector::Mode;
 use definition::qos::EndpointKind;
 
@@ -14,14 +15,22 @@ pub(crate) struct DeployedGroup {
     pub(crate) kind: Option<EndpointKind>,
     /// What all of its endpoints have switched on.
     pub(crate) modes: Vec<Mode>,
-    pub(crate) balancer: Balancer,
-    /// In the order of the balancer.
+    /// Endpoints that serve while they are available.
+    pub(crate) primary: Balancer,
+    /// Endpoints that serve when no primary one is available.
+    pub(crate) secondary: Balancer,
+    /// In the order of the definition.
     pub(crate) endpoints: Vec<DeployedEndpoint>,
 }
 
 pub(crate) struct DeployedEndpoint {
     pub(crate) name: String,
+    pub(crate) secondary: bool,
+    pub(crate) weight: u32,
     pub(crate) backend: Backend,
+    pub(crate) health: Health,
+    /// Without one the endpoint is always available.
+    pub(crate) check: Option<Check>,
 }
 
 /// An endpoint that was chosen for one call.
@@ -29,6 +38,8 @@ pub(crate) struct DeployedEndpoint {
 pub(crate) struct Choice<'a> {
     pub(crate) group: &'a DeployedGroup,
     pub(crate) endpoint: &'a DeployedEndpoint,
+    /// Among the endpoints of the group.
+    index: usize,
 }
 
 impl Groups {
@@ -40,21 +51,149 @@ impl Groups {
         whole.chain(half).find_map(DeployedGroup::choose)
     }
 
-    /// An endpoint of this name, or one of the group of this name.
+    /// An endpoint of the group of this name, or the endpoint of this name. Nothing stands in for an endpoint that was
+    /// named and is down.
     pub(crate) fn named(&self, name: &str) -> Option<Choice<'_>> {
-        let of_group = self.0.iter().find(|group| group.name == name).and_then(DeployedGroup::choose);
-        of_group.or_else(|| {
-            self.0.iter().find_map(|group| {
-                let endpoint = group.endpoints.iter().find(|endpoint| endpoint.name == name)?;
-                Some(Choice { group, endpoint })
-            })
+        if let Some(group) = self.0.iter().find(|group| group.name == name) {
+            return group.choose();
+        }
+        self.0.iter().find_map(|group| {
+            let index = group.endpoints.iter().position(|endpoint| endpoint.name == name)?;
+            group.at(index).filter(|choice| choice.endpoint.health.is_available())
         })
+    }
+
+    /// The endpoint of the same names, in another version of the API.
+    pub(crate) fn find(&self, group: &str, endpoint: &str) -> Option<&DeployedEndpoint> {
+        let group = self.0.iter().find(|known| known.name == group)?;
+        group.endpoints.iter().find(|known| known.name == endpoint)
     }
 }
 
 impl DeployedGroup {
+    pub(crate) fn new(
+        name: String,
+        kind: Option<EndpointKind>,
+        modes: Vec<Mode>,
+        balancer: definition::api::LoadBalancerType,
+        endpoints: Vec<DeployedEndpoint>,
+    ) -> Self {
+        let (primary, secondary) = (Balancer::new(balancer, Vec::new()), Balancer::new(balancer, Vec::new()));
+        let group = DeployedGroup { name, kind, modes, primary, secondary, endpoints };
+        group.refresh();
+        group
+    }
+
+    /// Tells the balancers who is available; to be called whenever that changed.
+    pub(crate) fn refresh(&self) {
+        for (secondary, balancer) in [(false, &self.primary), (true, &self.secondary)] {
+            let endpoints = self.endpoints.iter().enumerate();
+            let available = endpoints
+                .filter(|(_, endpoint)| endpoint.secondary == secondary && endpoint.health.is_available());
+            balancer.set_members(
+                available.map(|(index, endpoint)| Member { index, weight: endpoint.weight }).collect(),
+            );
+        }
+    }
+
     fn choose(&self) -> Option<Choice<'_>> {
-        let endpoint = self.endpoints.get(self.balancer.next()?)?;
-        Some(Choice { group: self, endpoint })
+        self.at(self.primary.next().or_else(|| self.secondary.next())?)
+    }
+
+    fn at(&self, index: usize) -> Option<Choice<'_>> {
+        Some(Choice { group: self, endpoint: self.endpoints.get(index)?, index })
+    }
+}
+
+impl<'a> Choice<'a> {
+    /// Another endpoint of the same group, when one is available.
+    pub(crate) fn other(&self) -> Option<Choice<'a>> {
+        let group = self.group;
+        group.at(group.primary.next_other(self.index).or_else(|| group.secondary.next_other(self.index))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Shared, mock};
+    use crate::health::Thresholds;
+    use definition::api::LoadBalancerType;
+    use pretty_assertions::assert_eq;
+
+    const ONE: Thresholds = Thresholds { success: 1, failure: 1 };
+
+    fn group(name: &str, endpoints: &[(&str, bool)], modes: &[Mode]) -> DeployedGroup {
+        let endpoints = endpoints.iter().map(|(name, secondary)| DeployedEndpoint {
+            name: (*name).to_owned(),
+            secondary: *secondary,
+            weight: 1,
+            backend: mock::build(name, &serde_json::Map::new(), &Shared::default()).unwrap(),
+            health: Health::default(),
+            check: None,
+        });
+        let balancer = LoadBalancerType::RoundRobin;
+        DeployedGroup::new(name.to_owned(), None, modes.to_vec(), balancer, endpoints.collect())
+    }
+
+    fn groups() -> Groups {
+        Groups(vec![
+            group("first", &[("a", false), ("b", false), ("spare", true)], &[Mode::Subscribe]),
+            group("second", &[("c", false)], &[Mode::Publish, Mode::Subscribe]),
+        ])
+    }
+
+    fn chosen(groups: &Groups, count: usize) -> String {
+        let names = (0..count).map(|_| groups.choose(&[Mode::Subscribe]).map_or("-", |c| &c.endpoint.name));
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    fn report(groups: &Groups, endpoint: usize, success: bool) {
+        groups.0[0].endpoints[endpoint].health.report(success, ONE);
+        groups.0[0].refresh();
+    }
+
+    #[test]
+    fn secondary_endpoints_serve_when_no_primary_one_is_available() {
+        let groups = groups();
+        assert_eq!(chosen(&groups, 4), "a b a b");
+        report(&groups, 0, false);
+        assert_eq!(chosen(&groups, 3), "b b b");
+        report(&groups, 1, false);
+        assert_eq!(chosen(&groups, 2), "spare spare");
+        report(&groups, 2, false);
+        assert_eq!(chosen(&groups, 1), "c", "the next group that can");
+        report(&groups, 1, true);
+        assert_eq!(chosen(&groups, 2), "b b");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_down_has_no_stand_in_when_it_was_named() {
+        let groups = groups();
+        let name = |name: &str| groups.named(name).map(|choice| choice.endpoint.name.as_str());
+        assert_eq!(
+            (name("a"), name("spare"), name("second"), name("nobody")),
+            (Some("a"), Some("spare"), Some("c"), None)
+        );
+        report(&groups, 0, false);
+        assert_eq!((name("a"), name("first")), (None, Some("b")));
+    }
+
+    #[test]
+    fn another_endpoint_is_one_of_the_same_group() {
+        let groups = groups();
+        let other = |name: &str| groups.named(name).and_then(|c| c.other()).map(|c| c.endpoint.name.as_str());
+        assert_eq!((other("a"), other("b"), other("c")), (Some("b"), Some("a"), None));
+        report(&groups, 1, false);
+        assert_eq!(other("a"), Some("spare"), "primary endpoints are used up");
+    }
+
+    #[test]
+    fn modes_decide_which_group_is_first() {
+        let groups = groups();
+        let first = |modes: &[Mode]| groups.choose(modes).map(|choice| choice.group.name.as_str());
+        assert_eq!(first(&[Mode::Subscribe, Mode::Publish]), Some("second"));
+        assert_eq!(first(&[Mode::Subscribe, Mode::Socket]), Some("first"), "half is better than none");
+        assert_eq!(first(&[Mode::RequestResponse]), None);
     }
 }

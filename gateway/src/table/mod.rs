@@ -11,6 +11,7 @@ pub(crate) mod routes;
 pub(crate) mod runtime;
 
 use crate::endpoint::Shared;
+use crate::health;
 use crate::stop::StopReason;
 use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
@@ -74,6 +75,7 @@ impl Table {
             ApplyOp::Upsert { digest, body, .. } => (digest, body),
             ApplyOp::Delete => {
                 let serving = all.remove(&change.id).and_then(|held| held.serving);
+                serving.iter().for_each(|(_, runtime)| health::forget(runtime, None));
                 replaced.extend(serving.map(|(_, runtime)| (runtime, StopReason::Stopped)));
                 return Ok(Level::Removed);
             }
@@ -90,7 +92,13 @@ impl Table {
         match built {
             Ok(runtime) => {
                 let level = level(&runtime);
-                let old = held.serving.replace((*digest, Arc::new(runtime)));
+                let runtime = Arc::new(runtime);
+                let old = held.serving.replace((*digest, Arc::clone(&runtime)));
+                if let Some((_, old)) = &old {
+                    health::inherit(&runtime, old);
+                    health::forget(old, Some(&runtime));
+                }
+                health::start(&runtime, &self.shared.health);
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
                 Ok(level)

@@ -3,6 +3,7 @@
 use super::facts::ApiFacts;
 use super::groups::Groups;
 use crate::entrypoint::Handler;
+use crate::failover::Failover;
 use crate::flow::Flows;
 use crate::flow::path::PathPattern;
 use crate::http::cors::CorsRules;
@@ -31,6 +32,8 @@ pub(crate) struct ApiRuntime {
     /// In the order in which they are asked whether they take a request.
     pub(crate) entrypoints: Vec<DeployedEntrypoint>,
     pub(crate) groups: Arc<Groups>,
+    /// Of proxy APIs.
+    pub(crate) failover: Option<Failover>,
     pub(crate) templates: Templates,
     /// Of the first HTTP listener that has them.
     pub(crate) cors: Option<CorsRules>,
@@ -63,6 +66,7 @@ impl ApiRuntime {
             path_patterns: Vec::new(),
             entrypoints: Vec::new(),
             groups: Arc::default(),
+            failover: None,
             cors: None,
             templates: Templates::default(),
             stop: Arc::default(),

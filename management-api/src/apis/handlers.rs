@@ -12,6 +12,7 @@ use crate::extract::{Document, Params, id, too_large};
 use crate::page::{PageParams, Paged};
 use crate::plans::{self, PlanRecord};
 use crate::scope::Scope;
+use crate::subscriptions::sweep;
 use crate::wire::{self, InApi, InEnvironment};
 use crate::{entity_tag, urls};
 use axum::Json;
@@ -123,12 +124,16 @@ pub(crate) async fn update_api(
     api.definition =
         read_api(&document, ReadApi::Update { id: &api.id.to_string(), current: &api.definition })?;
     check_size(&api.definition)?;
-    let updates = read_update_plans(&document, &api.definition)?.unwrap_or_default();
+    let plans = plans::store::list_for_update(&mut tx, &api).await?;
+    let stored = |id: &str| {
+        let mut found = plans.iter().filter(|plan| plan.id.to_string().eq_ignore_ascii_case(id));
+        found.next().map(|plan| &plan.definition)
+    };
+    let updates = read_update_plans(&document, &api.definition, stored)?.unwrap_or_default();
     api.touch(app.clock.now());
     store::update(&mut tx, &scope, &api).await?;
     paths::save(&mut tx, &scope, &api).await?;
 
-    let plans = plans::store::list_for_update(&mut tx, &api).await?;
     for plan in plans::update_from_api(&plans, &document, updates, api.updated_at)? {
         plans::store::update(&mut tx, &plan).await?;
     }
@@ -171,8 +176,10 @@ pub(crate) async fn delete_api(
     entity_tag::check_match(&headers, api.version)?;
     let plans = plans::store::list_for_update(&mut tx, &api).await?;
     life_cycle::check_deletable(&api, &plans, params.close_plans)?;
+    let subscribers = sweep::of_deleted_api(&mut tx, &api).await?;
     store::delete(&mut tx, &scope, api.id).await?;
     record(&mut tx, &scope, &actor, "api.delete", &api).await?;
+    subscribers.flush(&mut tx, &scope, &actor.name).await?;
     if api.published.is_some() {
         publish::withdraw(
             &mut tx,

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::extract::too_large;
 use crate::plans::{self, PlanRecord};
 use crate::scope::Scope;
+use crate::subscriptions::sweep;
 use chrono::{DateTime, Utc};
 use definition::deployment::{API_SCHEMA_VERSION, ApiDeployment, DeployedPlan, KIND_API};
 use definition::dialect::check_start;
@@ -42,6 +43,10 @@ pub(super) async fn publish(
         return Err(too_large("the definition together with its plans", MANAGEMENT_BODY_MAX_BYTES));
     }
     let digest = deploy_log::put_content(tx, KIND_API, API_SCHEMA_VERSION, &body).await?;
+    let before = match api.published {
+        Some(_) => Some(current_tags(tx, api).await?),
+        None => None,
+    };
     api.published = Some(Published { digest, at: occasion.at });
     let wanted = (api.state == ApiState::Started).then_some(digest);
     let change = Change {
@@ -53,7 +58,20 @@ pub(super) async fn publish(
         actor: &occasion.actor.name,
         label: occasion.label,
     };
-    Ok(deploy_log::append(tx, scope, change).await?)
+    let appended = deploy_log::append(tx, scope, change).await?;
+    if before.as_ref() != Some(&content.tags) {
+        sweep::follow_tags(tx, scope, occasion.actor, api, &content.tags).await?;
+    }
+    Ok(appended)
+}
+
+/// The tags that decide which gateways are meant: those of the content that was last deployed, and not those edited
+/// since.
+pub(crate) async fn current_tags(tx: &mut Tx, api: &ApiRecord) -> Result<Vec<String>> {
+    let Some(published) = api.published else { return Ok(api.definition.tags.clone()) };
+    let content: ApiDeployment =
+        digest::from_canonical(&super::store::published_body(tx, published.digest).await?)?;
+    Ok(content.tags)
 }
 
 /// Makes gateways run content published earlier, or stop running it.
@@ -68,15 +86,13 @@ pub(super) async fn republish(
         ApiState::Started => (Operation::Start, Some(published.digest)),
         ApiState::Stopped => (Operation::Stop, None),
     };
-    // The tags decide which gateways are meant, so they are those of the content and not those edited since.
-    let content: ApiDeployment =
-        digest::from_canonical(&super::store::published_body(tx, published.digest).await?)?;
+    let tags = current_tags(tx, api).await?;
     let change = Change {
         kind: KIND_API,
         id: &api.id.to_string(),
         operation,
         digest,
-        tags: &content.tags,
+        tags: &tags,
         actor: &occasion.actor.name,
         label: None,
     };

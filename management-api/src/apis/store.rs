@@ -55,6 +55,11 @@ pub(crate) async fn find_for_update(tx: &mut Tx, scope: &Scope, id: Uuid) -> sql
             .execute(&mut **transaction)
             .await?;
     }
+    find_in(tx, scope, id).await
+}
+
+/// Finds an API inside a transaction, as it is at this moment.
+pub(crate) async fn find_in(tx: &mut Tx, scope: &Scope, id: Uuid) -> sqlx::Result<Option<ApiRecord>> {
     let row: Option<Row> = on!(tx tx, connection => {
         sqlx::query_as(select!("and a.id = $3"))
             .bind(&scope.organization)

@@ -8,6 +8,7 @@ use crate::app::AppState;
 use crate::auth::Actor;
 use crate::error::Result;
 use crate::scope::Scope;
+use crate::subscriptions::sweep;
 use crate::wire::{self, InPlan};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -50,7 +51,7 @@ pub(crate) async fn depreciate_plan(
     act(&app, &actor, &scope, &path, PlanAction::Deprecate, "plan.deprecate").await
 }
 
-/// Closes a plan for good
+/// Closes a plan for good, and its subscriptions with it
 #[utoipa::path(post, path = "/v4/apis/{api}/plans/{plan}/_close", operation_id = "close_plan", tag = "Plans",
     params(InPlan), responses((status = 200, description = "The plan", body = wire::Plan), wire::Invalid, wire::Refusals))]
 pub(crate) async fn close_plan(
@@ -90,6 +91,9 @@ async fn act(
     }
     save_changed(&mut tx, &before, &plans).await?;
     record(&mut tx, scope, actor, audited, &plan).await?;
+    if action == PlanAction::Close {
+        sweep::close_plan(&mut tx, scope, actor, &api, plan.id, now).await?;
+    }
     tx.commit().await?;
     Ok(Json(plan_view(&plan)))
 }

@@ -12,6 +12,7 @@ use crate::db::Tx;
 use crate::error::{ApiError, Result};
 use crate::extract::{Document, Params, id};
 use crate::scope::Scope;
+use crate::subscriptions::sweep;
 use crate::urls;
 use crate::wire::{self, InApi, InPlan};
 use axum::Json;
@@ -165,6 +166,7 @@ pub(crate) async fn delete_plan(
     let api = find_for_update(&mut tx, &scope, &path.api).await?;
     let plans = store::list_for_update(&mut tx, &api).await?;
     let plan = named(&plans, &path.plan)?;
+    rules::check_deletable(plan, sweep::plan_is_used(&mut tx, &api, plan.id).await?)?;
     store::delete(&mut tx, &api, plan.id).await?;
     record(&mut tx, &scope, &actor, "plan.delete", plan).await?;
     tx.commit().await?;
@@ -198,7 +200,7 @@ fn born(api: &ApiRecord, document: PlanDocument, at: DateTime<Utc>) -> Result<Pl
 }
 
 /// The plan that a path names, among those of its API: a plan of another API is as unknown as none.
-pub(super) fn named<'a>(plans: &'a [PlanRecord], text: &str) -> Result<&'a PlanRecord> {
+pub(crate) fn named<'a>(plans: &'a [PlanRecord], text: &str) -> Result<&'a PlanRecord> {
     let id = id(text, NOT_FOUND, "plan")?;
     plans.iter().find(|plan| plan.id == id).ok_or_else(|| ApiError::not_found(NOT_FOUND, "plan", text))
 }

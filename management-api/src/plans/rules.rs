@@ -43,6 +43,16 @@ pub(super) fn check_key_less(plan: &PlanRecord, plans: &[PlanRecord]) -> Result<
     }
 }
 
+/// Refuses the deletion of a plan in force that was ever subscribed to: its history would go with it.
+pub(super) fn check_deletable(plan: &PlanRecord, is_used: bool) -> Result<()> {
+    if is_used && in_force(plan.status) {
+        let id = plan.id.to_string();
+        let message = format!("The plan [{id}] cannot be deleted: it has subscriptions, close it first");
+        return Err(ApiError::refused("plan.notDeletable", message, &[("plan", &id)]));
+    }
+    Ok(())
+}
+
 /// Refuses a plan that is too large to be deployed.
 pub(super) fn check_size(plan: &Plan) -> Result<()> {
     if serde_json::to_vec(plan)?.len() > DEFINITION_MAX_BYTES {

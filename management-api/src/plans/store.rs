@@ -74,6 +74,21 @@ pub(crate) async fn list_for_page(db: &Db, scope: &Scope, page: Page) -> sqlx::R
     rows.into_iter().map(record).collect()
 }
 
+/// The API of a plan, for those who only name the plan.
+pub(crate) async fn api_of(tx: &mut Tx, scope: &Scope, plan: Uuid) -> sqlx::Result<Option<Uuid>> {
+    on!(tx tx, connection => {
+        sqlx::query_scalar(
+            "select a.id from plans p join apis a on a.id = p.api_id
+             where p.id = $1 and a.organization_id = $2 and a.environment_id = $3",
+        )
+        .bind(plan)
+        .bind(&scope.organization)
+        .bind(&scope.environment)
+        .fetch_optional(connection)
+        .await
+    })
+}
+
 /// Adds a plan. Authors may choose ids, and each names one plan: `AlreadyThere` when any API has a plan of this id.
 pub(crate) async fn insert(tx: &mut Tx, plan: &PlanRecord) -> sqlx::Result<Inserted> {
     let PlanRecord {

@@ -43,7 +43,7 @@ pub(crate) fn plan(
 
 /// The change of visibility for one gateway between two pictures of the same epoch.
 pub(crate) fn delta(old: &EnvState, new: &EnvState, view: &NodeView) -> Vec<Change> {
-    let visible = |state: &EnvState, key: &Key| Some((key.clone(), view.sees(state.get(key)?)?.digest));
+    let visible = |state: &EnvState, key: &Key| Some((key.clone(), view.sees(key, state.get(key)?)?.digest));
     let changed: Vec<&Key> = new.changed_since(old.head).collect();
     let desired: Vec<_> = changed.iter().filter_map(|key| visible(new, key)).collect();
     let held: Vec<_> = changed.iter().filter_map(|key| visible(old, key)).collect();

@@ -92,7 +92,7 @@ impl EnvState {
 
     /// What a gateway must hold.
     pub(crate) fn visible(&self, view: &NodeView) -> impl Iterator<Item = (&Key, &Content)> {
-        self.entries.iter().filter_map(|(key, entry)| view.sees(entry).map(|content| (key, content)))
+        self.entries.iter().filter_map(|(key, entry)| view.sees(key, entry).map(|content| (key, content)))
     }
 
     /// Count and digest of what a gateway must hold.

@@ -1,5 +1,6 @@
 //! Sessions against the real server over loopback, with SQLite behind it.
 
+mod kinds;
 mod probe;
 mod sessions;
 mod statuses;
@@ -65,13 +66,24 @@ impl Plane {
     }
 
     async fn change(&self, id: &str, operation: Operation, body: Option<&str>, tags: &[&str]) -> Appended {
+        self.change_of("api", id, operation, body, tags).await
+    }
+
+    async fn change_of(
+        &self,
+        kind: &'static str,
+        id: &str,
+        operation: Operation,
+        body: Option<&str>,
+        tags: &[&str],
+    ) -> Appended {
         let mut tx = self.db.begin().await.unwrap();
         let digest = match body {
-            Some(body) => Some(put_content(&mut tx, "api", 1, body.as_bytes()).await.unwrap()),
+            Some(body) => Some(put_content(&mut tx, kind, 1, body.as_bytes()).await.unwrap()),
             None => None,
         };
         let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
-        let change = Change { kind: "api", id, operation, digest, tags: &tags, actor: "admin", label: None };
+        let change = Change { kind, id, operation, digest, tags: &tags, actor: "admin", label: None };
         let appended = append(&mut tx, &scope(), change).await.unwrap();
         tx.commit().await.unwrap();
         // Sessions that begin after this know about it.

@@ -1,19 +1,25 @@
 //! Who gets what: the environments and, by sharding tags, the resources that concern one gateway.
 
-use super::state::{Content, Entry};
+use super::state::{Content, Entry, Key};
 use crate::scope::Scope;
+use definition::deployment::KIND_API;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sharding tags of a gateway. Two gateways with equal views hold the same resources.
+/// What a gateway is sent: by its sharding tags and by the kinds of resources that it knows. Two gateways with equal
+/// views hold the same resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct NodeView {
     pub(crate) tags: BTreeSet<String>,
+    /// Kinds that it declared beside APIs, which every gateway gets: a build that cannot read one has to refuse it
+    /// visibly, and a build that has never heard of a kind has no use for it.
+    pub(crate) kinds: BTreeSet<String>,
 }
 
 impl NodeView {
     /// The content that the gateway must hold of a resource, if any.
-    pub(crate) fn sees<'a>(&self, entry: &'a Entry) -> Option<&'a Content> {
-        entry.content.as_ref().filter(|_| tags_match(&self.tags, &entry.tags))
+    pub(crate) fn sees<'a>(&self, key: &Key, entry: &'a Entry) -> Option<&'a Content> {
+        let known = &*key.kind == KIND_API || self.kinds.contains(&*key.kind);
+        entry.content.as_ref().filter(|_| known && tags_match(&self.tags, &entry.tags))
     }
 }
 

@@ -1,13 +1,17 @@
 //! The REST service as clients see it: one suite, on SQLite always, and on Postgres where the run has a server.
 
+mod api_keys;
+mod applications;
 mod errors;
 mod life_cycle;
 mod lists;
 mod nodes;
 mod plans;
+mod published;
 mod requests;
 mod server;
 mod store;
+mod subscriptions;
 mod updates;
 
 use crate::app::AppState;
@@ -16,6 +20,7 @@ use crate::db::Db;
 use crate::environments::{self, DEFAULT};
 use crate::router;
 use crate::scope::Scope;
+use crate::seal::SealKey;
 use crate::users::{self, User};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use axum::Router;
@@ -59,9 +64,13 @@ use on_both_engines;
 /// Where the default environment's APIs are.
 const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/apis";
 
+/// Where the default environment's applications are.
+const APPLICATIONS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/applications";
+
 /// A REST service with the user admin/admin.
 struct Rest {
     router: Router,
+    app: AppState,
     db: Db,
     _folder: tempfile::TempDir,
 }
@@ -92,8 +101,8 @@ impl Rest {
         let password_hash = quick_hash("admin");
         let user = User { id: Uuid::new_v4(), name: "admin".to_owned(), password_hash };
         users::store::insert_if_absent(&db, &user, Clock::system().now()).await.unwrap();
-        let app = AppState::new(db.clone(), Clock::system(), CancellationToken::new());
-        Rest { router: router::service(app), db, _folder: folder }
+        let app = AppState::new(db.clone(), Clock::system(), Some(&seal_key()), CancellationToken::new());
+        Rest { router: router::service(app.clone()), app, db, _folder: folder }
     }
 
     /// Any request; `headers` come on top of those of an ordinary client.
@@ -144,6 +153,28 @@ impl Rest {
         let created = self.post(&format!("{api}/plans"), &plan(status)).await.is(201).json();
         format!("{api}/plans/{}", created["id"].as_str().unwrap())
     }
+
+    /// Gives an API a published plan of a security type and answers its id.
+    async fn plan_of(&self, api: &str, security: &str, validation: &str) -> String {
+        let plan = json!({"name": security, "description": "d", "status": "published", "validation": validation,
+            "security": {"type": security}});
+        let created = self.post(&format!("{api}/plans"), &plan).await.is(201).json();
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Creates an application and answers its id.
+    async fn application(&self, client_id: Option<&str>) -> String {
+        let app = json!({"name": "app", "description": "d", "settings": {"app": {"client_id": client_id}}});
+        let created = self.post(APPLICATIONS, &app).await.is(201).json();
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Subscribes as the API's side and answers the URL of the subscription.
+    async fn subscription(&self, api: &str, plan: &str, application: &str) -> String {
+        let path = format!("{api}/subscriptions?application={application}&plan={plan}");
+        let created = self.act(&path).await.is(201).json();
+        format!("{api}/subscriptions/{}", created["id"].as_str().unwrap())
+    }
 }
 
 impl Answer {
@@ -169,6 +200,10 @@ impl Answer {
         assert_eq!(body["http_status"], self.status.as_u16(), "{}", self.text);
         format!("{} {}", self.status.as_u16(), body["technicalCode"].as_str().unwrap_or("-"))
     }
+}
+
+fn seal_key() -> SealKey {
+    SealKey::parse(&BASE64_STANDARD.encode([7; 32])).unwrap()
 }
 
 /// An argon2 hash with the least work there is: verifying reads the parameters from the hash.

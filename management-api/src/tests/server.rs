@@ -16,6 +16,7 @@ fn config(folder: &tempfile::TempDir, listen: &str, password: Option<&str>) -> M
         sync_listen: "127.0.0.1:0".parse().unwrap(),
         node_listen: "127.0.0.1:0".parse().unwrap(),
         admin_password: password.map(SecretString::from),
+        seal_key: None,
         sync_token: SecretString::from("a-token-for-gateways"),
     }
 }

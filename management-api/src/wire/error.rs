@@ -43,3 +43,11 @@ pub enum Mismatch {
     #[response(status = 412)]
     Mismatch,
 }
+
+/// Refusals of what belongs to somebody else.
+#[derive(IntoResponses)]
+pub enum Forbidden {
+    /// The subscription belongs to another application.
+    #[response(status = 403)]
+    Forbidden(Problem),
+}

@@ -4,6 +4,8 @@
 //! types exist to be shown to people and to generators, in the spelling that answers use.
 
 mod api;
+mod api_key;
+mod application;
 mod connector;
 mod endpoint;
 mod error;
@@ -13,9 +15,12 @@ mod node;
 mod params;
 mod plan;
 mod plugin;
+mod subscription;
 mod tokens;
 
 pub use api::*;
+pub use api_key::*;
+pub use application::*;
 pub use connector::*;
 pub use endpoint::*;
 pub use error::*;
@@ -25,4 +30,5 @@ pub use node::*;
 pub use params::*;
 pub use plan::*;
 pub use plugin::*;
+pub use subscription::*;
 pub use tokens::*;

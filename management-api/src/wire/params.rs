@@ -88,3 +88,85 @@ pub struct InConnector {
     /// Id of the connector, policy or resource, such as `kafka`.
     pub connector: String,
 }
+
+/// A subscription of an API.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InSubscription {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the API.
+    pub api: String,
+    /// Id of the subscription.
+    pub subscription: String,
+}
+
+/// A key of a subscription of an API.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InKey {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the API.
+    pub api: String,
+    /// Id of the subscription.
+    pub subscription: String,
+    /// Id of the key, not the key itself.
+    pub key: String,
+}
+
+/// An application.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InApplication {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the application.
+    pub application: String,
+}
+
+/// A subscription of an application.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InApplicationSubscription {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the application.
+    pub application: String,
+    /// Id of the subscription.
+    pub subscription: String,
+}
+
+/// A key of a subscription of an application.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct InApplicationKey {
+    /// Organization.
+    #[param(example = "DEFAULT")]
+    pub org: String,
+    /// Environment.
+    #[param(example = "DEFAULT")]
+    pub env: String,
+    /// Id of the application.
+    pub application: String,
+    /// Id of the subscription.
+    pub subscription: String,
+    /// Id of the key, not the key itself.
+    pub key: String,
+}

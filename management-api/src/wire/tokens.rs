@@ -1,6 +1,6 @@
 //! The enumerations, each with every value. The values come from `definition`, which also reads them.
 
-use definition::{api, connector, plan};
+use definition::{api, application, connector, plan, subscription};
 use std::borrow::Cow;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -51,6 +51,11 @@ token_schemas! {
     PlanSecurityType(plan::PlanSecurityType::LABELS, "How callers of a plan prove themselves. A type that this version cannot run is refused.");
     PlanValidation(plan::PlanValidation::LABELS, "Who accepts subscriptions. Key-less plans are `auto`.");
     PlanStatus(plan::PlanStatus::LABELS, "Life cycle of a plan; there is no way back.");
+    SubscriptionStatus(subscription::SubscriptionStatus::LABELS, "Where a subscription stands with the publisher of the API. Gateways serve it while `ACCEPTED`.");
+    ConsumerStatus(subscription::ConsumerStatus::LABELS, "Whether the consumer of a push subscription wants messages now. `FAILURE`: a gateway gave up delivering.");
+    ApplicationStatus(application::ApplicationStatus::LABELS, "Nothing can be done with archived applications but restoring.");
+    ApplicationType(application::ApplicationType::LABELS, "What kind of program it is.");
+    ApiKeyMode(application::ApiKeyMode::LABELS, "Whether subscriptions have a key each. `SHARED` is refused.");
     PlanType(&["api"], "What the plan belongs to.");
     LifecycleAction(&["START", "STOP"], "What to do with the API; any case.");
     ConnectorMode(connector::Mode::LABELS, "What a connector can do.");

@@ -110,6 +110,55 @@ endpointGroups[0].endpoints[0].type data.invalid: endpointGroups[0].endpoints[0]
 }
 
 #[test]
+fn what_a_health_check_must_hold() {
+    let place = "/endpointGroups/0/services";
+    let check_with = |configuration: Value, expected: &str| {
+        let service = json!({"type": "http-health-check", "configuration": configuration});
+        check(place, json!({"healthCheck": service}), expected);
+    };
+    check_with(json!({"schedule": "*/5 * * * * *", "target": "http://h/health"}), "accepted");
+    check_with(
+        json!({"schedule": "*/5 * * * * *", "target": "/health"}),
+        r#"endpointGroups[0].services.healthCheck.configuration.target data.invalid: endpointGroups[0].services.healthCheck.configuration.target must be an absolute URL, because endpoints of the type "mock" have none"#,
+    );
+    check_with(
+        json!({"target": "http://h"}),
+        "endpointGroups[0].services.healthCheck.configuration.schedule data.invalid: #: required key [schedule] not found, it must be set",
+    );
+    check(
+        place,
+        json!({"healthCheck": {"type": "other", "enabled": true}}),
+        r#"endpointGroups[0].services.healthCheck.type data.invalid: endpointGroups[0].services.healthCheck.type names the unknown health check "other", use http-health-check"#,
+    );
+    check(place, json!({"healthCheck": {"type": "other", "enabled": false}}), "accepted");
+}
+
+#[test]
+fn an_endpoint_follows_the_check_of_its_group_or_has_its_own() {
+    let own = json!({"healthCheck": {"type": "http-health-check",
+        "configuration": {"schedule": "*/5 * * * * *", "target": "http://h/"}}});
+    let beta = with(mock_document(), &[("/endpointGroups/0/endpoints/0/services", own.clone())]);
+    let read = read_api(&beta, ReadApi::Create).unwrap();
+    let service = &read.endpoint_groups[0].endpoints[0].services["healthCheck"];
+    assert_eq!(
+        (&service["overrideConfiguration"], &service["configuration"]["failureThreshold"]),
+        (&json!(true), &json!(3))
+    );
+
+    let mut later = beta;
+    later["type"] = json!("MESSAGE");
+    same(
+        &faults(&later),
+        r#"endpointGroups[0].endpoints[0].services.healthCheck healthcheck.inheritance {}: endpointGroups[0].endpoints[0].services.healthCheck cannot follow the health check of its group, which has none of the type "http-health-check"; set overrideConfiguration to true or remove it"#,
+    );
+    let inherited = with(later.clone(), &[("/endpointGroups/0/services", own)]);
+    assert_eq!(faults(&inherited), "accepted");
+    later["endpointGroups"][0]["endpoints"][0]["services"]["healthCheck"]["overrideConfiguration"] =
+        json!(true);
+    assert_eq!(faults(&later), "accepted");
+}
+
+#[test]
 fn a_group_and_an_endpoint_may_share_a_name() {
     check("/endpointGroups/0/endpoints/0/name", json!("g"), "accepted");
     let twin = mock_document()["endpointGroups"][0]["endpoints"][0].clone();

@@ -142,7 +142,7 @@ fn a_wrong_type_is_named_in_a_plan() {
         "excludedGroups": ["g"], "commentRequired": true, "commentMessage": "m", "generalConditions": "p"});
     check_places(&plan, &[], |changed| read_plan(changed, ReadPlan::Create { api: &api }).map(drop));
     let plans = json!({"plans": [plan]});
-    check_places(&plans, &[], |changed| read_update_plans(changed, &api).map(drop));
+    check_places(&plans, &[], |changed| read_update_plans(changed, &api, |_| None).map(drop));
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -214,7 +214,7 @@ fn read_everything(document: &Value, current: &Api) {
             .map(|api| assert_eq!(again(&api), Ok(api))),
         read_plan(document, ReadPlan::Create { api: current }).map(drop),
         read_plan(document, update).map(drop),
-        read_update_plans(document, current).map(drop),
+        read_update_plans(document, current, |_| None).map(drop),
     ];
     for violations in reads.into_iter().filter_map(Result::err) {
         assert!(!violations.is_empty(), "refused without a reason");

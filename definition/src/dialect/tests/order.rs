@@ -55,6 +55,7 @@ fn members_of_the_root() {
         json!({"maxFailures": 0}),
         "failover.maxFailures data.invalid: failover.maxFailures must be between 1 and 2147483647, found 0",
     );
+    check("/failover", json!({"enabled": true, "failureCondition": "{#response.status == 503}"}), "accepted");
     check("/visibility", json!(5), "accepted");
 }
 

@@ -42,22 +42,12 @@ description data.invalid: description must not be null, a text is required",
         &[("/security", json!({"type": "magic"}))],
         "security.type plan.invalid: security.type is unknown, use one of key-less, api-key, oauth2, jwt, subscription",
     );
-    check_plan(
-        &[("/security", json!({"type": "api-key"}))],
-        "security.type data.invalid: security.type api-key is not available in this version, use key-less",
-    );
-    check_plan(
-        &[("/security", json!({"type": "subscription"}))],
-        "security.type data.invalid: security.type subscription is not available in this version, use key-less",
-    );
-    check_plan(
-        &[("/security", Value::Null), ("/mode", json!("PUSH"))],
-        "mode data.invalid: mode subscription is not available in this version, use key-less",
-    );
+    check_plan(&[("/security", json!({"type": "api-key"}))], "accepted");
+    check_plan(&[("/security", json!({"type": "subscription"}))], "accepted");
+    check_plan(&[("/security", Value::Null), ("/mode", json!("PUSH"))], "accepted");
     check_plan(
         &[("/mode", json!("PUSH"))],
-        r#"security plan.invalid {"reason":"must not be set on a push plan, remove it"}: security must not be set on a push plan, remove it
-mode data.invalid: mode subscription is not available in this version, use key-less"#,
+        r#"security plan.invalid {"reason":"must not be set on a push plan, remove it"}: security must not be set on a push plan, remove it"#,
     );
     check_plan(&[("/id", json!("notuuid"))], "id data.invalid: id must be a UUID, or left out");
     check_plan(&[("/id", json!("0f9f6b3c-2a1e-4f0e-8d7c-5b6a79881122"))], "accepted");
@@ -66,13 +56,10 @@ mode data.invalid: mode subscription is not available in this version, use key-l
         r#"order data.invalid: order must be a whole number, found a string
 status data.invalid: status has the unknown value "open", expected one of staging, published, deprecated, closed"#,
     );
+    check_plan(&[("/selectionRule", json!("#request.headers['x'] == 'y'"))], "accepted");
     check_plan(
-        &[("/selectionRule", json!("{#true}"))],
-        "selectionRule data.invalid: selectionRule is not available in this version, remove it",
-    );
-    check_plan(
-        &[("/flows", json!([{"request": [{"name": "r", "description": "d", "policy": "rate-limit"}]}]))],
-        r#"flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "rate-limit", which is not available in this version; remove the step"#,
+        &[("/flows", json!([{"request": [{"name": "r", "description": "d", "policy": "groovy"}]}]))],
+        r#"flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "groovy", which is not available in this version; remove the step"#,
     );
     check_plan(
         &[("/mode", json!("STANDARD")), ("/description", Value::Null), ("/validation", json!("MANUAL"))],
@@ -107,7 +94,7 @@ flows plan.missing_flows {"plan":"p"}: flows must be sent, an empty list will do
 fn plans_inside_an_update_name_existing_ones() {
     let api = create(&mock_document());
     let read = |plans: Value| {
-        let found = read_update_plans(&json!({"plans": plans}), &api);
+        let found = read_update_plans(&json!({"plans": plans}), &api, |_| None);
         let ids = |plans: Vec<(String, PlanDocument)>| {
             plans.into_iter().map(|(id, _)| id).collect::<Vec<_>>().join(" ")
         };

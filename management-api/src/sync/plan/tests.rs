@@ -43,7 +43,10 @@ fn writes() -> impl Strategy<Value = Vec<Write>> {
 
 fn view() -> impl Strategy<Value = NodeView> {
     let tags = prop::sample::subsequence(vec!["eu", "us"], 0..=2);
-    tags.prop_map(|tags| NodeView { tags: tags.into_iter().map(str::to_owned).collect() })
+    tags.prop_map(|tags| NodeView {
+        tags: tags.into_iter().map(str::to_owned).collect(),
+        ..NodeView::default()
+    })
 }
 
 fn written(state: &EnvState, writes: &[Write]) -> EnvState {

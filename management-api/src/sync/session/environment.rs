@@ -15,8 +15,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Resources of one environment that a gateway may claim to hold.
-const INVENTORY_MAX: usize = 100_000;
+/// Resources of one environment that a gateway may claim to hold; subscriptions and keys are counted too.
+const INVENTORY_MAX: usize = 1_000_000;
 /// Bytes of a change beside its body, about.
 const CHANGE_OVERHEAD_BYTES: usize = 160;
 

@@ -61,10 +61,11 @@ pub(crate) fn parse(hello: v1::Hello) -> Result<Hello, Refuse> {
         let message = format!("a gateway has at most {LIST_MAX} tags, environments and capabilities");
         return Err(refuse(RefuseCode::Identity, message, 30_000));
     }
-    let capabilities = hello
+    let capabilities: BTreeMap<String, (u32, u32)> = hello
         .capabilities
         .into_iter()
-        .map(|capability| (capability.kind, (capability.schema_version_min, capability.schema_version_max)));
+        .map(|capability| (capability.kind, (capability.schema_version_min, capability.schema_version_max)))
+        .collect();
     Ok(Hello {
         node: hello.node_id,
         process: hello.process_id,
@@ -73,8 +74,11 @@ pub(crate) fn parse(hello: v1::Hello) -> Result<Hello, Refuse> {
         hostname: hello.hostname,
         port: u16::try_from(hello.port).unwrap_or(0),
         territory: Territory { organization: hello.organization, environments: hello.environments },
-        view: NodeView { tags: hello.sharding_tags.into_iter().collect() },
-        capabilities: Capabilities(capabilities.collect()),
+        view: NodeView {
+            tags: hello.sharding_tags.into_iter().collect(),
+            kinds: capabilities.keys().cloned().collect(),
+        },
+        capabilities: Capabilities(capabilities),
         resume: hello.resume.into_iter().filter_map(resume).collect(),
     })
 }

@@ -1,0 +1,116 @@
+//! Policy `message-filtering`: keeps the messages for which an expression holds.
+//!
+//! The expression is asked once when a client connects, without a message. A text that comes out of it then, such as a
+//! value of the subscription's metadata, is itself the expression for this connection.
+
+use super::{Policy, Site};
+use crate::call::Call;
+use crate::expression::{self, Scope};
+use crate::failure::Failure;
+use crate::message::Message;
+use async_trait::async_trait;
+use definition::api::Settings;
+use definition::expression::{Needs, Template};
+use definition::policy::Phase;
+use definition::policy::message_filtering::MessageFiltering;
+use definition::violation::Violation;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Builds the policy.
+pub(crate) fn build(settings: &Settings, _site: &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>> {
+    let settings = MessageFiltering::parse(settings)?;
+    Ok(Arc::new(Filter {
+        filter: Some(settings.filter),
+        acknowledges: settings.ack_filtered_message,
+        drops_on_error: settings.filter_message_on_filtering_error,
+    }))
+}
+
+#[derive(Clone)]
+struct Filter {
+    /// `None`: what came out when the client connected is no expression, so that every message is an error.
+    filter: Option<Template>,
+    acknowledges: bool,
+    drops_on_error: bool,
+}
+
+#[async_trait]
+impl Policy for Filter {
+    fn needs(&self, _phase: Phase) -> Needs {
+        self.filter.as_ref().map(Template::needs).unwrap_or_default()
+    }
+
+    fn connect(&self, call: &Call, _phase: Phase) -> Option<Arc<dyn Policy>> {
+        let filter = expression::json(self.filter.as_ref()?, &Scope::of(call));
+        let Ok(Some(Value::String(source))) = filter else { return None };
+        let parsed = Template::condition(&source);
+        if let Err(error) = &parsed {
+            let position = error.position;
+            tracing::warn!(
+                api.id = &*call.api.id,
+                position,
+                "the message filter of a client is no expression"
+            );
+        }
+        Some(Arc::new(Filter { filter: parsed.ok(), ..self.clone() }))
+    }
+
+    async fn on_message(
+        &self,
+        call: &Call,
+        message: Message,
+        _phase: Phase,
+    ) -> Result<Option<Message>, Failure> {
+        let scope = Scope::of_message(call, &message);
+        let keeps = match self.filter.as_ref().map(|filter| expression::truth(filter, &scope)) {
+            Some(Ok(truth)) => truth == Some(true),
+            Some(Err(_)) | None => !self.drops_on_error,
+        };
+        if keeps {
+            return Ok(Some(message));
+        }
+        if self.acknowledges {
+            message.ack.delivered();
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Ack, Outcome};
+    use serde_json::json;
+    use std::sync::Mutex;
+
+    /// What becomes of a message with this filter and these other settings: kept, and how it was settled.
+    async fn fate(filter: &str, other: Value, content: &str) -> (bool, Option<Outcome>) {
+        let mut settings = other;
+        settings["filter"] = filter.into();
+        let mut call = Call::sample("GET /ctx", &[], "");
+        call.attributes.set("own", "{#message.content == 'a'}");
+        call.attributes.set("broken", "{#");
+        let shared = super::super::sample::build(build, settings);
+        let policy = shared.connect(&call, Phase::Subscribe).unwrap_or(shared);
+        let settled = Arc::new(Mutex::new(None));
+        let mut message = Message::new(Some(content.to_owned().into()));
+        message.ack = Ack::new({
+            let settled = Arc::clone(&settled);
+            move |outcome| *settled.lock().unwrap() = Some(outcome)
+        });
+        let kept = policy.on_message(&call, message, Phase::Subscribe).await.unwrap();
+        let outcome = *settled.lock().unwrap();
+        (kept.is_some(), outcome)
+    }
+
+    #[tokio::test]
+    async fn a_message_is_kept_or_acknowledged() {
+        const KEPT: (bool, Option<Outcome>) = (true, None);
+        const DROPPED: (bool, Option<Outcome>) = (false, Some(Outcome::Delivered));
+        const LOST: (bool, Option<Outcome>) = (false, Some(Outcome::Failed));
+        assert_eq!(fate("true", json!({}), "a").await, KEPT);
+        assert_eq!(fate("false", json!({}), "a").await, DROPPED);
+        assert_eq!(fate("false", json!({"ackFilteredMessage": false}), "a").await, LOST);
+    }
+}
