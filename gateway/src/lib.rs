@@ -2,6 +2,7 @@
 
 pub mod app;
 mod call;
+mod consumers;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
@@ -16,6 +17,7 @@ mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod outbound;
 mod policy;
 mod proxy;
 mod resource;
@@ -24,3 +26,5 @@ mod stop;
 pub mod sync;
 pub mod table;
 pub mod trust;
+
+pub use expression::probe;

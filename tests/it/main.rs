@@ -8,5 +8,6 @@ mod harness;
 mod kafka;
 mod management;
 mod redeploy;
+mod security;
 mod sync;
 mod tidy;

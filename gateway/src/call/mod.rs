@@ -12,6 +12,7 @@ mod sample;
 
 use crate::flow::layer::Layer;
 use crate::http::ids::Ids;
+use crate::stop::Lease;
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
 use http::HeaderMap;
@@ -32,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) plan: Option<Arc<str>>,
     /// Known with the plan.
     pub(crate) consumer: Option<Arc<Consumer>>,
+    /// What the consumer's access hangs on, for streams that outlast it; `None` for key-less plans.
+    pub(crate) lease: Option<Lease>,
     /// Known once the subscription is.
     pub(crate) client_identifier: Arc<str>,
     /// What policies put around the endpoint, outermost first.
@@ -64,6 +67,7 @@ impl Call {
             attributes: Attributes::default(),
             plan: None,
             consumer: None,
+            lease: None,
             client_identifier: "".into(),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
@@ -80,6 +84,7 @@ impl Call {
             attributes: self.attributes.clone(),
             plan: self.plan.clone(),
             consumer: self.consumer.clone(),
+            lease: self.lease.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),

@@ -1,5 +1,6 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
+mod consumers;
 mod flows;
 mod http_get;
 mod http_post;
@@ -51,6 +52,8 @@ impl Gateway {
             hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
+            api_key_header: None,
+            api_key_parameter: None,
             rate_limit_store: None,
             trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
             metrics: recorder(),

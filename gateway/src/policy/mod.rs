@@ -5,10 +5,12 @@ mod cloud_events;
 mod ip_filtering;
 mod json_threat_protection;
 mod json_validation;
+mod jwt;
 mod latency;
 mod limited;
 mod media;
 mod message_filtering;
+mod oauth2;
 mod quota;
 mod rate_limit;
 mod rbac;
@@ -101,8 +103,10 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("ip-filtering", ip_filtering::build),
     ("json-threat-protection", json_threat_protection::build),
     ("json-validation", json_validation::build),
+    ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
+    ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
     ("policy-request-validation", request_validation::build),
     ("quota", quota::build),

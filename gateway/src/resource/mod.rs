@@ -1,19 +1,24 @@
 //! Resources of a deployed API, by name: what several of its policies share.
 
+pub(crate) mod oauth2;
+
 use crate::endpoint::Shared;
 use definition::api::{Resource as Definition, Settings};
 use definition::violation::Violation;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A built resource.
 #[derive(Clone)]
-pub(crate) enum Resource {}
+pub(crate) enum Resource {
+    Oauth2(Arc<oauth2::AuthorizationServer>),
+}
 
 /// Builds a resource from its settings; errors have paths relative to them.
 pub(crate) type Factory = fn(&Settings, &Shared) -> Result<Resource, Vec<Violation>>;
 
 /// Every kind of resource that this build runs; paired with `definition::resource::RESOURCES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[("oauth2", oauth2::build)];
 
 /// The resources of one API.
 #[derive(Default)]
@@ -37,6 +42,14 @@ impl Resources {
             resources.insert(definition.name.clone(), resource);
         }
         Ok(Resources(resources))
+    }
+
+    /// The authorization servers by name.
+    pub(crate) fn authorization_servers(&self) -> HashMap<String, Arc<oauth2::AuthorizationServer>> {
+        let servers = self.0.iter().map(|(name, resource)| match resource {
+            Resource::Oauth2(server) => (name.clone(), Arc::clone(server)),
+        });
+        servers.collect()
     }
 
     /// The resource of a name.
