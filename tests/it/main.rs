@@ -1,4 +1,4 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL and Kafka.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
 
 mod definition_errors;
 mod dev;
@@ -6,6 +6,7 @@ mod entrypoints;
 mod faults;
 mod harness;
 mod kafka;
+mod limits;
 mod management;
 mod redeploy;
 mod security;
