@@ -7,7 +7,7 @@ run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway
 	@cargo build --release --workspace
 	@exec target/release/tidegate dev
 
-test: ## installs what the tests need, runs all of them against private PostgreSQL and Kafka, stops those again
+test: ## installs what the tests need, runs all of them against private PostgreSQL, Kafka and Redis, stops those again
 	@tests/services/test.sh $(ARGS)
 
 check: ## formatting and lints, warnings denied

@@ -17,12 +17,16 @@ pub mod basic_authentication;
 pub mod cache;
 pub mod circuit_breaker;
 pub mod cloud_events;
+pub mod date_format;
 pub mod dynamic_routing;
 pub mod generate_jwt;
 pub mod http_callout;
 pub mod http_redirect;
 pub mod interrupt;
+pub mod ip_filtering;
+pub mod json_threat_protection;
 pub mod json_to_json;
+pub mod json_validation;
 pub mod jwt;
 pub mod latency;
 pub mod limits;
@@ -31,15 +35,23 @@ pub mod method;
 pub mod mock;
 pub mod oauth2;
 pub mod override_request_method;
+pub mod pattern;
 pub mod quota;
 pub mod rate_limit;
+pub mod rbac;
+pub mod regex_threat_protection;
+pub mod request_content_limit;
+pub mod request_validation;
+pub mod resource_filtering;
 pub mod retry;
 pub mod spike_arrest;
+pub mod ssl_enforcement;
 pub mod status_code;
 pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
 pub mod url_rewriting;
+pub mod xml_threat_protection;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -87,7 +99,10 @@ pub static POLICIES: &[&PolicySpec] = &[
     &cloud_events::SPEC,
     &dynamic_routing::SPEC,
     &http_redirect::SPEC,
+    &ip_filtering::SPEC,
+    &json_threat_protection::SPEC,
     &json_to_json::SPEC,
+    &json_validation::SPEC,
     &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
@@ -101,15 +116,22 @@ pub static POLICIES: &[&PolicySpec] = &[
     &http_callout::SPEC,
     &interrupt::SPEC,
     &override_request_method::SPEC,
+    &request_validation::SPEC,
     &quota::SPEC,
     &rate_limit::SPEC,
+    &rbac::SPEC,
+    &regex_threat_protection::SPEC,
+    &request_content_limit::SPEC,
+    &resource_filtering::SPEC,
     &retry::SPEC,
     &spike_arrest::SPEC,
+    &ssl_enforcement::SPEC,
     &status_code::SPEC,
     &traffic_shadowing::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
     &url_rewriting::SPEC,
+    &xml_threat_protection::SPEC,
 ];
 
 /// Policies of the field that this build does not run.
@@ -117,20 +139,10 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
     "json-xml",
     "xml-json",
-    "ip-filtering",
-    "policy-request-validation",
-    "json-validation",
-    "request-content-limit",
-    "resource-filtering",
     "javascript",
     "js",
     "groovy",
-    "json-threat-protection",
-    "xml-threat-protection",
-    "regex-threat-protection",
     "metrics-reporter",
-    "rbac",
-    "ssl-enforcement",
     "policy-openid-userinfo",
     "xml-validation",
     "html-json",
