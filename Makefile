@@ -1,5 +1,5 @@
 # Every target is what CI runs or what a user needs. Add behaviour to a target, not a target.
-.PHONY: run test check openapi bench
+.PHONY: run test check openapi bench fuzz
 
 run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway, everything in memory or ./.tidegate
 	@tests/services/packages.sh build
@@ -21,3 +21,6 @@ openapi: ## writes the document of the management API again
 
 bench: ## measures against floors in the same run and prints ratios; about five minutes
 	@benches/run.sh $(ARGS)
+
+fuzz: ## feeds garbage to expressions, JSON paths and definitions, a minute each (FUZZ_SECONDS overrides)
+	@fuzz/run.sh $(ARGS)

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod call;
+mod callout;
 mod consumers;
 pub mod endpoint;
 mod entrypoint;
@@ -9,8 +10,10 @@ mod expression;
 mod failover;
 pub mod failure;
 mod flow;
+mod freemarker;
 mod health;
 mod http;
+mod jolt;
 pub mod limiter;
 #[cfg(test)]
 mod loopback;

@@ -1,5 +1,6 @@
 //! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
 
+mod balancing;
 mod definition_errors;
 mod dev;
 mod entrypoints;

@@ -24,9 +24,9 @@ struct Subscription {
 impl Stack {
     /// An API at `/m` with one plan of this security; the ids of both.
     async fn secured(&self, changes: impl FnOnce(&mut Value), security: &Value) -> (String, String) {
-        let mut definition = api("/m", &all_entrypoints(), &mock("{\"a\":1}", 10, None));
-        changes(&mut definition);
+        let definition = api("/m", &all_entrypoints(), &mock("{\"a\":1}", 10, None));
         let api = self.client.create_api(&definition).await;
+        self.client.change_api(&api, changes).await;
         let plan = self.plan(&api, security).await;
         self.client.start(&api).await;
         self.serves("/m").await;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what a build (`build`) or a test run (`test`) needs and installs what is missing on Debian when run as root.
+# Checks what a build (`build`), a test run (`test`) or a benchmark (`bench`) needs and installs what is missing on Debian when run as root.
 # Nothing is installed when nothing is missing. No service of the system is started, enabled or left behind: the tests
 # run private instances of their own.
 set -euo pipefail
@@ -39,6 +39,10 @@ check_test() {
   need maven                "fetches Kafka's jars"                 command -v mvn
 }
 
+check_bench() {
+  need nginx-light "nginx, what proxies are compared with" test -x /usr/sbin/nginx
+}
+
 # The packages would start and enable servers of their own, on data folders of their own. Starting and PostgreSQL's folder
 # are prevented here, the start at boot is switched off after the installation.
 without_system_services() {
@@ -59,9 +63,10 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q || say "apt-get update failed; trying with the package lists that are here"
   apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null
-  local server
-  for server in postgresql redis-server; do
-    [[ " ${missing[*]} " == *" $server "* ]] || continue
+  local package server
+  for package in postgresql redis-server nginx-light; do
+    [[ " ${missing[*]} " == *" $package "* ]] || continue
+    server=${package%-light}
     update-rc.d "$server" disable 2>/dev/null || true
     deb-systemd-helper disable "$server.service" >/dev/null 2>&1 || true
   done
@@ -70,7 +75,8 @@ install() {
 case "${1:-}" in
   build) check_build ;;
   test)  check_build; check_test ;;
-  *)     fail "usage: packages.sh build|test" ;;
+  bench) check_build; check_test; check_bench ;;
+  *)     fail "usage: packages.sh build|test|bench" ;;
 esac
 command -v cargo >/dev/null ||
   fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml") or newer with rustup, then run this again"

@@ -8,6 +8,9 @@ use super::services::{database, folder, unique};
 use super::wait::{SOON, until};
 use std::path::{Path, PathBuf};
 
+/// Seals what management keeps in tests: 32 bytes in base64.
+const SEAL_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 /// Where management keeps its data in a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -85,6 +88,7 @@ impl Management {
         process.env("TIDEGATE_DATABASE_URL", database_url);
         process.env("TIDEGATE_ADMIN_PASSWORD", "admin");
         process.env("TIDEGATE_SYNC_TOKEN", token);
+        process.env("TIDEGATE_SEAL_KEY", SEAL_KEY);
         process.env("TIDEGATE_REST_LISTEN", loopback(rest));
         process.env("TIDEGATE_SYNC_LISTEN", loopback(sync));
         process.env("TIDEGATE_NODE_LISTEN", loopback(node));
