@@ -2,6 +2,7 @@
 
 pub mod app;
 mod call;
+mod callout;
 mod consumers;
 pub mod endpoint;
 mod entrypoint;
@@ -12,6 +13,7 @@ mod flow;
 mod freemarker;
 mod health;
 mod http;
+mod jolt;
 pub mod limiter;
 #[cfg(test)]
 mod loopback;

@@ -24,10 +24,15 @@ const ANSWER_MAX_BYTES: usize = 256 * 1024;
 /// Builds the resource.
 pub(super) fn build(settings: &Settings, _shared: &Shared) -> Result<Resource, Vec<Violation>> {
     let settings = Oauth2Server::parse(settings)?;
-    let url = settings.introspection_url().map_err(|error| {
-        vec![Violation::new("authorizationServerUrl", "data.invalid", error.to_string())]
-    })?;
-    let server = AuthorizationServer { authorization: authorization(&settings), settings, url, client: OnceLock::new() };
+    let url = settings
+        .introspection_url()
+        .map_err(|error| vec![Violation::new("authorizationServerUrl", "data.invalid", error.to_string())])?;
+    let server = AuthorizationServer {
+        authorization: authorization(&settings),
+        settings,
+        url,
+        client: OnceLock::new(),
+    };
     Ok(Resource::Oauth2(Arc::new(server)))
 }
 

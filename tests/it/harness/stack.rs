@@ -28,6 +28,11 @@ pub(crate) struct Stack {
 impl Stack {
     /// Starts management on an empty store and `gateways` gateways; every node answers `/ready` when this returns.
     pub(crate) async fn start(store: Store, gateways: usize) -> Stack {
+        Stack::start_with(store, gateways, &[]).await
+    }
+
+    /// The same with further settings of the gateways.
+    pub(crate) async fn start_with(store: Store, gateways: usize, settings: &[(&str, &str)]) -> Stack {
         let folder = folder("stack");
         let token = unique("token");
         let database_url = match store {
@@ -38,7 +43,8 @@ impl Stack {
         management.start().await;
         let mut stack = Stack { client: Client::new(management.rest), management, gateways: Vec::new() };
         for number in 1..=gateways {
-            let gateway = Gateway::prepare(&folder, number, stack.management.sync, &token);
+            let mut gateway = Gateway::prepare(&folder, number, stack.management.sync, &token);
+            settings.iter().for_each(|(name, value)| gateway.process.env(name, *value));
             stack.gateways.push(gateway);
         }
         for gateway in &mut stack.gateways {
