@@ -172,10 +172,10 @@ pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
 }
 
 /// A rule of settings, which may be written without its braces.
-fn condition(member: &str, rule: &Template) -> Result<Template, Violation> {
+fn condition(member: &str, rule: &Template) -> Result<Template, Vec<Violation>> {
     Template::condition(rule.source().trim()).map_err(|error| {
         let message = format!("#/{member}: the expression cannot be read: {error}");
-        Violation::new(member, "data.invalid", message)
+        vec![Violation::new(member, "data.invalid", message)]
     })
 }
 

@@ -50,7 +50,6 @@ use crate::endpoint::Shared;
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::resource::Resources;
-use crate::table::facts::ApiFacts;
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::expression::Needs;
@@ -104,12 +103,9 @@ pub(crate) enum Flow {
 
 /// What a policy is built with.
 pub(crate) struct Site<'a> {
-    pub(crate) api: &'a Arc<ApiFacts>,
     pub(crate) resources: &'a Resources,
     /// What the policies of one gateway share.
     pub(crate) shared: &'a Shared,
-    /// Tells one step of the API from another, the same on every gateway: `<api>/<place of the step>`.
-    pub(crate) step: &'a str,
 }
 
 /// Builds a policy from its settings; errors have paths relative to them.
