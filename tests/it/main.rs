@@ -8,6 +8,7 @@ mod faults;
 mod harness;
 mod kafka;
 mod management;
+mod message_policies;
 mod redeploy;
 mod security;
 mod sync;

@@ -13,10 +13,12 @@ pub mod assign_attributes;
 pub mod assign_content;
 pub mod cloud_events;
 pub mod json_to_json;
+pub mod json_xml;
 pub mod jwt;
 pub mod latency;
 pub mod limits;
 pub mod message_filtering;
+pub mod metrics_reporter;
 pub mod oauth2;
 pub mod quota;
 pub mod rate_limit;
@@ -24,6 +26,7 @@ pub mod spike_arrest;
 pub mod status_code;
 pub mod transform_headers;
 pub mod transform_queryparams;
+pub mod xml_json;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -69,9 +72,11 @@ impl PolicySpec {
 pub static POLICIES: &[&PolicySpec] = &[
     &cloud_events::SPEC,
     &json_to_json::SPEC,
+    &json_xml::SPEC,
     &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
+    &metrics_reporter::SPEC,
     &oauth2::SPEC,
     &assign_attributes::SPEC,
     &assign_content::SPEC,
@@ -81,13 +86,12 @@ pub static POLICIES: &[&PolicySpec] = &[
     &status_code::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
+    &xml_json::SPEC,
 ];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
-    "json-xml",
-    "xml-json",
     "mock",
     "policy-interrupt",
     "ip-filtering",
@@ -111,7 +115,6 @@ pub static KNOWN_POLICIES: &[&str] = &[
     "xml-threat-protection",
     "regex-threat-protection",
     "traffic-shadowing",
-    "metrics-reporter",
     "http-redirect",
     "rbac",
     "ssl-enforcement",

@@ -4,11 +4,13 @@ mod assign_attributes;
 mod assign_content;
 mod cloud_events;
 mod json_to_json;
+mod json_xml;
 mod jwt;
 mod latency;
 mod limited;
 mod media;
 mod message_filtering;
+mod metrics_reporter;
 mod oauth2;
 mod quota;
 mod rate_limit;
@@ -18,6 +20,7 @@ mod spike_arrest;
 mod status_code;
 mod transform_headers;
 mod transform_queryparams;
+mod xml_json;
 
 use crate::call::Call;
 use crate::endpoint::Shared;
@@ -93,9 +96,11 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cloud-events", cloud_events::build),
     ("json-to-json", json_to_json::build),
+    ("json-xml", json_xml::build),
     ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
+    ("metrics-reporter", metrics_reporter::build),
     ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
     ("policy-assign-content", assign_content::build),
@@ -105,6 +110,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("status-code", status_code::build),
     ("transform-headers", transform_headers::build),
     ("transform-queryparams", transform_queryparams::build),
+    ("xml-json", xml_json::build),
 ];
 
 /// The factory of a policy id.
