@@ -38,8 +38,15 @@ async fn a_request_arrives_as_it_was_sent_and_its_answer_comes_back() {
     assert!(head.starts_with("POST /base/a%20b//c?x=1&x=2 HTTP/1.1\r\n"), "{head}");
     let mut names: Vec<&str> = head.lines().skip(1).filter_map(|line| line.split(": ").next()).collect();
     names.sort_unstable();
-    let expected =
-        ["", "accept-encoding", "content-length", "host", "x-gravitee-request-id", "x-gravitee-transaction-id", "x-own"];
+    let expected = [
+        "",
+        "accept-encoding",
+        "content-length",
+        "host",
+        "x-gravitee-request-id",
+        "x-gravitee-transaction-id",
+        "x-own",
+    ];
     assert_eq!(names, expected);
     assert_eq!(header(&head, "host"), Some(backend.address.to_string().as_str()));
 }
@@ -88,7 +95,9 @@ async fn a_kept_connection_that_the_backend_closed_is_replaced() {
     .await;
     let gateway = gateway(&closing).await;
     for _ in 0..5 {
-        let answer = gateway.send("POST /p HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+        let answer = gateway
+            .send("POST /p HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            .await;
         assert!(answer.rest().await.ends_with("ok"));
     }
     assert_eq!(closing.connections(), 5);
@@ -210,7 +219,10 @@ async fn answers_without_a_body_keep_what_they_say_about_it() {
     for (answer, status) in [
         ("HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 204 "),
         ("HTTP/1.1 304 Not Modified\r\netag: \"x\"\r\n\r\n", "HTTP/1.1 304 "),
-        ("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 200 "),
+        (
+            "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 ",
+        ),
     ] {
         let backend = Backend::always(answer).await;
         let gateway = super::proxy::gateway(&backend).await;
@@ -261,7 +273,8 @@ async fn an_answer_may_come_before_the_request_is_complete() {
     })
     .await;
     let gateway = gateway(&backend).await;
-    let mut client = gateway.send("POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\nbegin").await;
+    let mut client =
+        gateway.send("POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\nbegin").await;
     assert!(client.until("big").await.starts_with("HTTP/1.1 413 "));
 }
 
@@ -294,10 +307,9 @@ async fn what_two_servers_could_read_differently_is_not_passed_on() {
 
 #[tokio::test]
 async fn a_length_beside_chunks_smuggles_nothing() {
-    for lines in [
-        "content-length: 6\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 6",
-    ] {
+    for lines in
+        ["content-length: 6\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 6"]
+    {
         let backend = Backend::scripted(|mut peer| async move {
             peer.head().await;
             peer.until("0\r\n\r\n").await;
@@ -306,12 +318,16 @@ async fn a_length_beside_chunks_smuggles_nothing() {
         })
         .await;
         let gateway = gateway(&backend).await;
-        let request = format!("POST /p/x HTTP/1.1\r\nhost: h\r\n{lines}\r\n\r\n0\r\n\r\nGET /p/smuggled HTTP/1.1\r\nhost: h\r\n\r\n");
+        let request = format!(
+            "POST /p/x HTTP/1.1\r\nhost: h\r\n{lines}\r\n\r\n0\r\n\r\nGET /p/smuggled HTTP/1.1\r\nhost: h\r\n\r\n"
+        );
         let answer = gateway.send(&request).await.rest().await;
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{lines:?}: {answer}");
         let heads = backend.heads();
         assert_eq!(heads.len(), 1, "{lines:?}");
-        assert!(header(&heads[0], "content-length").is_none() || header(&heads[0], "transfer-encoding").is_none());
+        assert!(
+            header(&heads[0], "content-length").is_none() || header(&heads[0], "transfer-encoding").is_none()
+        );
     }
 }
 
@@ -319,7 +335,9 @@ async fn a_length_beside_chunks_smuggles_nothing() {
 async fn paths_stay_below_the_target_and_headers_stay_one_line() {
     let backend = Backend::always(OK).await;
     let gateway = gateway(&backend).await;
-    for path in ["/p/../secret", "/p/%2e%2e/secret", "/p/a/..%2f..%2fsecret", "/p/..;/secret", "/p/..%5csecret"] {
+    for path in
+        ["/p/../secret", "/p/%2e%2e/secret", "/p/a/..%2f..%2fsecret", "/p/..;/secret", "/p/..%5csecret"]
+    {
         let answer = gateway.answer(path, "").await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
     }

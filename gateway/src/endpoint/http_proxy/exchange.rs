@@ -92,7 +92,11 @@ async fn send(
             Ok(response) => return Ok(response),
             Err(Unanswered { fault, stale }) => {
                 // The backend may have acted on it, so only what may be done twice is sent twice.
-                if !stale || retries == STALE_RETRIES_MAX || body.is_none() || !outgoing.method.is_idempotent() {
+                if !stale
+                    || retries == STALE_RETRIES_MAX
+                    || body.is_none()
+                    || !outgoing.method.is_idempotent()
+                {
                     return Err(fault);
                 }
                 retries += 1;
@@ -156,7 +160,8 @@ impl HttpProxy {
 
     /// The same request for a backend that chose HTTP/1.1.
     fn downgraded(&self, mut request: Request<RequestBody>, place: &Place) -> Request<RequestBody> {
-        let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        let authority =
+            request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         *request.version_mut() = Version::HTTP_11;
         if let Ok(uri) = Uri::try_from(place.path_and_query.as_str()) {
             *request.uri_mut() = uri;
@@ -182,7 +187,9 @@ fn fill(call: &mut Call, response: Response<Body>) {
     let (head, mut body) = response.into_parts();
     let mut headers = head.headers;
     headers::answer(&mut headers);
-    if let Some(coding) = Coding::of(&headers).filter(|coding| !headers::accepts(&call.request.head.headers, *coding)) {
+    if let Some(coding) =
+        Coding::of(&headers).filter(|coding| !headers::accepts(&call.request.head.headers, *coding))
+    {
         // Part of a coded body cannot be undone; the client asked for it in this form.
         if head.status != StatusCode::PARTIAL_CONTENT {
             if matches!(body, Body::Stream(_)) {

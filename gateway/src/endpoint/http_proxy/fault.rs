@@ -70,7 +70,9 @@ impl Fault {
         while let Some(inner) = source {
             if let Some(error) = inner.downcast_ref::<io::Error>() {
                 return match error.kind() {
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Fault::Reset,
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+                        Fault::Reset
+                    }
                     ErrorKind::UnexpectedEof => Fault::Closed,
                     _ => Fault::Protocol,
                 };

@@ -30,14 +30,22 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// A proxy at an address. Without a user there are no credentials.
-    pub(crate) fn new(protocol: ProxyType, host: String, port: u16, credentials: Option<(String, String)>) -> Self {
+    pub(crate) fn new(
+        protocol: ProxyType,
+        host: String,
+        port: u16,
+        credentials: Option<(String, String)>,
+    ) -> Self {
         let (username, password) = credentials.unzip();
         Upstream { protocol, host, port, username, password }
     }
 
     /// The proxy of an endpoint's settings. `system`: the one of the node.
     pub(super) fn of(settings: &UpstreamProxy, system: Option<&Upstream>) -> Result<Upstream, FactoryError> {
-        let wrong = |member: &str, message: &str| FactoryError { path: format!("proxy.{member}"), message: message.to_owned() };
+        let wrong = |member: &str, message: &str| FactoryError {
+            path: format!("proxy.{member}"),
+            message: message.to_owned(),
+        };
         if settings.use_system_proxy {
             let missing = "this gateway has no system proxy: configure one on the node or name a proxy here";
             return system.cloned().ok_or_else(|| wrong("useSystemProxy", missing));
@@ -76,12 +84,16 @@ impl Upstream {
         let password = self.password.as_deref().unwrap_or_default();
         match (self.protocol, self.username.as_deref()) {
             (ProxyType::Http, _) => self.connect(tcp, origin).await,
-            (ProxyType::Socks4, None) => socks(Socks4Stream::connect_with_socket(tcp, place).await.map(Socks4Stream::into_inner)),
+            (ProxyType::Socks4, None) => {
+                socks(Socks4Stream::connect_with_socket(tcp, place).await.map(Socks4Stream::into_inner))
+            }
             (ProxyType::Socks4, Some(user)) => {
                 let tunnel = Socks4Stream::connect_with_userid_and_socket(tcp, place, user).await;
                 socks(tunnel.map(Socks4Stream::into_inner))
             }
-            (ProxyType::Socks5, None) => socks(Socks5Stream::connect_with_socket(tcp, place).await.map(Socks5Stream::into_inner)),
+            (ProxyType::Socks5, None) => {
+                socks(Socks5Stream::connect_with_socket(tcp, place).await.map(Socks5Stream::into_inner))
+            }
             (ProxyType::Socks5, Some(user)) => {
                 let tunnel = Socks5Stream::connect_with_password_and_socket(tcp, place, user, password).await;
                 socks(tunnel.map(Socks5Stream::into_inner))
@@ -127,7 +139,9 @@ fn socks(tunnel: Result<TcpStream, SocksError>) -> Result<TcpStream, Fault> {
         match error {
             SocksError::Io(error) => Fault::of_connect(&error),
             SocksError::ConnectionRefused | SocksError::ConnectionNotAllowedByRuleset => Fault::Refused,
-            SocksError::NetworkUnreachable | SocksError::HostUnreachable | SocksError::TtlExpired => Fault::Unreachable,
+            SocksError::NetworkUnreachable | SocksError::HostUnreachable | SocksError::TtlExpired => {
+                Fault::Unreachable
+            }
             _ => Fault::Protocol,
         }
     })
