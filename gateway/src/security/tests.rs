@@ -5,7 +5,6 @@ use super::*;
 use crate::call::Consumer;
 use crate::http::serve::Peer;
 use crate::sync::{ApplyChange, ApplyOp};
-use crate::table::facts::ApiFacts;
 use definition::api::{FlowMode, Resource as ResourceDefinition};
 use definition::consumer::{KIND_API_KEY, KIND_SUBSCRIPTION, api_key_hash};
 use definition::digest::canonical_bytes;
