@@ -9,6 +9,7 @@ mod harness;
 mod kafka;
 mod limits;
 mod management;
+mod proxy_policies;
 mod redeploy;
 mod security;
 mod sync;
