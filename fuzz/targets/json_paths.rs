@@ -4,7 +4,8 @@
 use gateway::probe::Probe;
 use libfuzzer_sys::fuzz_target;
 
-const DOCUMENT: &str = r#"{"a": [{"b": 1, "c": "x"}, {"b": 2.5, "d": [1, 2, 3]}], "e": {"f": null, "g": true}}"#;
+const DOCUMENT: &str =
+    r#"{"a": [{"b": 1, "c": "x"}, {"b": 2.5, "d": [1, 2, 3]}], "e": {"f": null, "g": true}}"#;
 
 fuzz_target!(|input: &str| {
     let (path, document) = input.split_once('\n').unwrap_or((input, DOCUMENT));

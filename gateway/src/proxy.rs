@@ -1,15 +1,19 @@
 //! Proxy APIs: a request goes to a backend as it is, an answer comes back as it is, but for what policies change.
 
 use crate::call::Call;
+use crate::call::body::Body;
+use crate::call::leased::LeasedBody;
 use crate::endpoint::Backend;
 use crate::failure::{Failure, key};
 use crate::flow::layer::{Invoker, Next};
 use crate::http::reply::Reply;
+use crate::stop::StopWatch;
 use crate::table::groups::{Choice, Groups};
 use crate::table::runtime::ApiRuntime;
 use async_trait::async_trait;
 use definition::connector::Mode;
-use http::{Method, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
 use std::sync::Arc;
 
 /// Attribute that names where a call goes instead of to the endpoint in turn.
@@ -125,8 +129,22 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
             let session = session.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             Reply::Upgrade { head, session }
         }
-        None => Reply::Passed(head.map(|()| response.body)),
+        None => {
+            let endless = head.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);
+            let body = match response.body {
+                body @ Body::Stream(_) if endless || call.lease.is_some() => {
+                    let stop = StopWatch::with_lease(Arc::clone(&call.stop), call.lease.as_ref());
+                    Body::stream(LeasedBody::new(body, stop, endless))
+                }
+                body => body,
+            };
+            Reply::Passed(head.map(|()| body))
+        }
     }
+}
+
+fn is_event_stream(content_type: &HeaderValue) -> bool {
+    content_type.as_bytes().get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 pub(crate) mod attributes;
 pub(crate) mod body;
 pub(crate) mod coding;
+pub(crate) mod leased;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]

@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_would_take_too_long_is_a_threat() {
-        let settings = json!({"regex": "(a|b|ab)*(?=c)"});
+        let settings = json!({"regex": "(a|b|ab)*(?>c)"});
         let said = ask(settings, "GET /ctx", "h", &"ab".repeat(64)).await;
         assert_eq!(said, "400 REGEX_THREAT_BODY_DETECTED Bad Request");
         assert!(super::super::sample::try_build(build, &json!({"regex": "("})).is_err());

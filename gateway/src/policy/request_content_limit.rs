@@ -172,6 +172,10 @@ mod tests {
             let read = body.buffer(usize::MAX).await;
             read.map(drop).map_err(|_| Failure::plain(StatusCode::BAD_GATEWAY, ""))
         }
+
+        fn detach(&self) -> Arc<dyn Invoker> {
+            Arc::new(Reader)
+        }
     }
 
     async fn streamed(chunks: &'static [&'static str]) -> Result<(), Failure> {

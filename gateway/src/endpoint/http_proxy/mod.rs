@@ -39,7 +39,6 @@ use std::sync::Arc;
 use target::{Climbs, Place, Target};
 
 pub use shared::Clients;
-pub(crate) use upstream::Upstream;
 
 /// One endpoint.
 struct HttpProxy {

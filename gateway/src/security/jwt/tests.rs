@@ -172,6 +172,21 @@ async fn what_a_token_says_is_left_for_others() {
     assert_eq!(failure.key.as_deref(), Some("JWT_MISSING_TOKEN"));
 }
 
+#[tokio::test]
+async fn an_expression_may_choose_the_key() {
+    let settings = json!({"signature": "HMAC_HS256", "resolverParameter": "{#request.headers['x-secret'][0]}"});
+    let verifier = verifier(settings);
+    let token = format!("Bearer {}", Signer::hmac("one").sign(&json!({})));
+    let check = async |secret: &[(&str, &str)]| {
+        let headers: Vec<_> = [("authorization", token.as_str())].iter().chain(secret).copied().collect();
+        let checked = verifier.check(&mut Call::sample("GET /ctx", &headers, "")).await;
+        checked.err().and_then(|failure| failure.key).unwrap_or_default().into_owned()
+    };
+    assert_eq!(check(&[("x-secret", "one")]).await, "");
+    assert_eq!(check(&[("x-secret", "two")]).await, "JWT_INVALID_TOKEN", "what one key verified, another did not");
+    assert_eq!(check(&[("x-secret", "")]).await, "JWT_POLICY_ERROR");
+}
+
 #[test]
 fn the_client_is_searched_in_a_fixed_order() {
     let find = |claims: Value, claim: Option<&str>| client_id(claims.as_object().unwrap(), claim);
