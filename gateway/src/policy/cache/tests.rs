@@ -97,6 +97,10 @@ async fn the_backend_may_forbid_and_shorten() {
     assert_eq!(cached.ask("GET /ctx", &[("accept", "a")]).await, "200 1");
     assert_eq!(cached.ask("GET /ctx", &[("accept", "b")]).await, "200 2");
     assert_eq!(cached.ask("GET /ctx", &[("accept", "b")]).await, "200 2");
+    let coded = Cached::new(json!({}), &numbered(&[("content-encoding", "x-own")]));
+    assert_eq!(coded.ask("GET /ctx", &[("accept-encoding", "x-own")]).await, "200 1");
+    assert_eq!(coded.ask("GET /ctx", &[("accept-encoding", "x-own")]).await, "200 1");
+    assert_eq!(coded.ask("GET /ctx", &[]).await, "200 2");
     let mut call = Call::sample("GET /ctx", &[("accept", "b")], "");
     through(&*cached.policy, &mut call, &cached.backend).await.unwrap();
     let names: Vec<_> = call.response.headers.keys().map(HeaderName::as_str).collect();
