@@ -56,7 +56,7 @@ async fn every_refusal_has_its_key() {
     let nobody = introspector("http://127.0.0.1:9/", json!({}), json!({}));
     let unavailable = "503 OAUTH2_SERVER_UNAVAILABLE temporarily_unavailable true";
     assert_eq!(outcome(&nobody, TOKEN).await, unavailable);
-    let missing = introspector(&server.url, json!({"oauthResource": "{'another'}"}), json!({}));
+    let missing = introspector(&server.url, json!({"oauthResource": "{('another')}"}), json!({}));
     assert_eq!(outcome(&missing, TOKEN).await, "401 OAUTH2_MISSING_SERVER Unauthorized false");
 }
 
