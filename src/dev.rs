@@ -33,6 +33,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
     let seal_key = settings.seal_key();
     let (rate_limit_store, trusted_proxies) = (settings.rate_limit_store(), settings.trusted_proxies());
+    let system_proxy = settings.system_proxy();
     settings.check()?;
     // The store holds password hashes and whatever secrets definitions carry.
     let mut folder = std::fs::DirBuilder::new();
@@ -66,6 +67,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         node_id: None,
         hostname: run::hostname(),
         connections_max: None,
+        system_proxy,
         rate_limit_store,
         trusted_proxies,
         metrics,

@@ -1,6 +1,7 @@
 //! The composition root: everything a gateway is made of, started and stopped in one place.
 
 use crate::endpoint::Shared;
+use crate::endpoint::http_proxy::{self, Upstream};
 use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
@@ -50,6 +51,8 @@ pub struct GatewayConfig {
     pub connections_max: Option<usize>,
     /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
     pub kafka_addresses: HashMap<String, String>,
+    /// Proxy of endpoints that use the one of their node.
+    pub system_proxy: Option<Upstream>,
     /// Where the nodes count together what policies limit; absent: each node counts for itself.
     pub rate_limit_store: Option<StoreUrl>,
     /// Proxies whose word about the addresses of their clients is taken.
@@ -96,6 +99,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     });
     let shared = Shared {
         kafka: Arc::new(clients),
+        http: Arc::new(http_proxy::Clients::with_system_proxy(config.system_proxy)),
         node: Arc::new(node_facts),
         limiter: Arc::clone(&limiter),
         ..Shared::default()

@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod kafka;
 mod management;
+mod proxy;
 mod redeploy;
 mod sync;
 mod tidy;

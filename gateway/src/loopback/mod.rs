@@ -1,12 +1,16 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
 mod backend;
+mod echo;
 mod flows;
 mod http_get;
 mod http_post;
 mod listener;
 mod protocols;
 mod proxy;
+mod proxy_tls;
+mod proxy_upstream;
+mod proxy_websocket;
 mod sse;
 mod table;
 mod websocket;
@@ -53,6 +57,7 @@ impl Gateway {
             hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
+            system_proxy: None,
             rate_limit_store: None,
             trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
             metrics: recorder(),
