@@ -18,13 +18,13 @@ if [ "${1:-}" = --measure ]; then
   command=$1
   shift
   case "$command" in
-    start|deploy|help|-*) broker=() ;;
+    start|deploy|proxy|expressions|help|-*) broker=() ;;
     *) broker=(--kafka "$TIDEGATE_TEST_KAFKA") ;;
   esac
   exec target/release/tidegate-bench "$command" ${broker[@]+"${broker[@]}"} "$@"
 fi
 
-"$services/packages.sh" test
+"$services/packages.sh" bench
 printf '==> Building the product and the benchmark program (release; the first build takes about ten minutes)\n'
 cargo build --release --workspace
 [ "$#" -gt 0 ] || set -- all

@@ -37,6 +37,8 @@ const KEYS: &[(&str, &str)] = &[
     ),
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),
+    ("api_key_header", "header that gateways look for API keys in, default X-Gravitee-Api-Key; empty: none"),
+    ("api_key_parameter", "query parameter that gateways look for API keys in, default api-key; empty: none"),
     ("tenant", "tenant of a gateway: it uses endpoints for this tenant or for all; none: every endpoint"),
     (
         "trusted_proxies",
@@ -147,6 +149,11 @@ impl Settings {
     /// A text.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// A text that may be empty on purpose.
+    pub(crate) fn named(&self, key: &str) -> Option<String> {
+        self.values.get(key).cloned()
     }
 
     /// A comma-separated list, empty when absent.

@@ -31,6 +31,8 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let data = settings.address("gateway_listen", "127.0.0.1:8082");
     let database_url = settings.text("database_url").map(str::to_owned);
     let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
+    let (api_key_header, api_key_parameter) =
+        (settings.named("api_key_header"), settings.named("api_key_parameter"));
     let seal_key = settings.seal_key();
     let (rate_limit_store, trusted_proxies) = (settings.rate_limit_store(), settings.trusted_proxies());
     let system_proxy = settings.system_proxy();
@@ -68,6 +70,8 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         hostname: run::hostname(),
         connections_max: None,
         system_proxy,
+        api_key_header,
+        api_key_parameter,
         rate_limit_store,
         trusted_proxies,
         metrics,

@@ -50,6 +50,8 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         hostname: hostname(),
         connections_max: None,
         system_proxy: settings.system_proxy(),
+        api_key_header: settings.named("api_key_header"),
+        api_key_parameter: settings.named("api_key_parameter"),
         rate_limit_store: settings.rate_limit_store(),
         trusted_proxies: settings.trusted_proxies(),
         metrics: install_metrics()?,

@@ -1,9 +1,9 @@
 //! Everything after one another, with one table at the end.
 
-use crate::{deploy, fanout, idle, produce, report, stack, start, topic};
+use crate::{deploy, expressions, fanout, idle, produce, proxy, report, stack, start, topic};
 use clap::Parser;
 
-/// Runs every measurement with its defaults and prints one table. Takes about five minutes.
+/// Runs every measurement with its defaults and prints one table. Takes about eight minutes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -32,6 +32,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     deploy.product = product.clone();
     rows.extend(deploy::run(deploy).await?);
 
+    let expressions: expressions::Args = Defaults::try_parse_from(&words[..1])?.args;
+    rows.extend(expressions::run(&expressions)?);
+
     let mut idle: idle::Args = Defaults::try_parse_from(words)?.args;
     idle.product = product.clone();
     rows.extend(idle::run(idle).await?);
@@ -39,6 +42,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let mut produce: produce::Args = Defaults::try_parse_from(words)?.args;
     produce.product = product.clone();
     rows.extend(produce::run(produce).await?);
+
+    let mut proxy: proxy::Args = Defaults::try_parse_from(&words[..1])?.args;
+    proxy.product = product.clone();
+    rows.extend(proxy::run(proxy).await?);
 
     let mut fanout: fanout::Args = Defaults::try_parse_from(words)?.args;
     fanout.product = product;

@@ -48,14 +48,29 @@ pub(crate) fn parse_head(input: &[u8]) -> io::Result<Option<Head>> {
 
 /// The bytes of a POST with a JSON body.
 pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
+    post_with(path, body, &[])
+}
+
+/// The bytes of a POST with a JSON body and further header lines.
+pub(crate) fn post_with(path: &str, body: &str, headers: &[String]) -> Vec<u8> {
+    let (length, headers) = (body.len(), lines(headers));
+    format!("POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
         .into_bytes()
 }
 
 /// The bytes of a GET that accepts `accept`.
 pub(crate) fn get(path: &str, accept: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: {accept}\r\n\r\n").into_bytes()
+    get_with(path, accept, &[])
+}
+
+/// The bytes of a GET that accepts `accept`, with further header lines.
+pub(crate) fn get_with(path: &str, accept: &str, headers: &[String]) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: {accept}\r\n{}\r\n", lines(headers))
+        .into_bytes()
+}
+
+fn lines(headers: &[String]) -> String {
+    headers.iter().map(|header| format!("{header}\r\n")).collect()
 }
 
 /// One kept connection with at most one request under way.

@@ -1,4 +1,4 @@
-//! Load on an HTTP server that answers 202: closed loops for throughput and CPU, an open loop for latency. Everything
+//! Load on an HTTP server that answers with one status: closed loops for throughput and CPU, an open loop for latency. Everything
 //! that was answered is counted, warm-up included, so that it can be compared with what the broker holds; figures come
 //! from the window after the warm-up only.
 
@@ -25,6 +25,8 @@ const LATENCY_DIGITS: u8 = 3;
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) request: Arc<[u8]>,
+    /// The status of an answer that counts as accepted.
+    pub(crate) wanted: u16,
     pub(crate) connections: usize,
     pub(crate) warm_up: Duration,
     pub(crate) duration: Duration,
@@ -32,7 +34,7 @@ pub(crate) struct Load {
 
 /// What came of it.
 pub(crate) struct Outcome {
-    /// All 202s, warm-up included.
+    /// All answers with the wanted status, warm-up included.
     pub(crate) accepted: u64,
     /// All other answers and broken connections, warm-up included.
     pub(crate) refused: u64,
@@ -82,11 +84,17 @@ impl Count {
         Ok(Self { accepted: 0, refused: 0, first_refusal: None, measured: 0, latency: histogram()? })
     }
 
-    fn answered(&mut self, result: std::io::Result<u16>, from: Instant, window: &Window) -> bool {
+    fn answered(
+        &mut self,
+        result: std::io::Result<u16>,
+        wanted: u16,
+        from: Instant,
+        window: &Window,
+    ) -> bool {
         let now = Instant::now();
         let kept = result.is_ok();
         match result {
-            Ok(202) => self.accepted += 1,
+            Ok(status) if status == wanted => self.accepted += 1,
             Ok(status) => self.refuse(format!("status {status}")),
             Err(error) => self.refuse(error.to_string()),
         }
@@ -151,7 +159,7 @@ async fn closed_loop(load: Load, window: Window) -> anyhow::Result<Count> {
     while Instant::now() < window.end {
         let sent = Instant::now();
         let result = connection.exchange(&load.request).await;
-        if !count.answered(result, sent, &window) {
+        if !count.answered(result, load.wanted, sent, &window) {
             connection = Connection::open(load.address).await?;
         }
     }
@@ -169,7 +177,7 @@ async fn open_loop(
         let next = due.lock().await.recv().await;
         let Some(due_at) = next else { return Ok(count) };
         let result = connection.exchange(&load.request).await;
-        if !count.answered(result, due_at, &window) {
+        if !count.answered(result, load.wanted, due_at, &window) {
             connection = Connection::open(load.address).await?;
         }
     }
@@ -218,7 +226,7 @@ mod tests {
         }));
         let request = http_client::post("/", "{}").into();
         let (warm_up, duration) = (Duration::from_millis(50), Duration::from_millis(200));
-        (Load { address, request, connections: 3, warm_up, duration }, seen)
+        (Load { address, request, wanted: 202, connections: 3, warm_up, duration }, seen)
     }
 
     #[tokio::test]

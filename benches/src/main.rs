@@ -9,6 +9,7 @@ mod chunked;
 mod definitions;
 mod deploy;
 mod event;
+mod expressions;
 mod fanout;
 mod floor_http;
 mod floor_kafka;
@@ -17,10 +18,12 @@ mod http_client;
 mod idle;
 mod load;
 mod management;
+mod nginx;
 mod pacer;
 mod proc_files;
 mod process;
 mod produce;
+mod proxy;
 mod report;
 mod rig;
 mod source;
@@ -52,10 +55,12 @@ struct Cli {
 enum Command {
     All(all::Args),
     Produce(produce::Args),
+    Proxy(proxy::Args),
     Fanout(fanout::Args),
     Idle(idle::Args),
     Start(start::Args),
     Deploy(deploy::Args),
+    Expressions(expressions::Args),
     /// The bare HTTP server, as a process of its own.
     #[command(hide = true)]
     FloorHttp,
@@ -74,10 +79,12 @@ fn main() -> anyhow::Result<()> {
         Command::FloorSse(args) => floor_runtime()?.block_on(floor_sse::serve(args)),
         Command::All(args) => measure(all::run(args)),
         Command::Produce(args) => measure(print(produce::run(args))),
+        Command::Proxy(args) => measure(print(proxy::run(args))),
         Command::Fanout(args) => measure(print(fanout::run(args))),
         Command::Idle(args) => measure(print(idle::run(args))),
         Command::Start(args) => measure(print(start::run(args))),
         Command::Deploy(args) => measure(print(deploy::run(args))),
+        Command::Expressions(args) => measure(print(async { expressions::run(&args) })),
     }
 }
 

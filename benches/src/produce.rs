@@ -11,11 +11,12 @@ use crate::{
     topic,
 };
 use anyhow::Context;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 /// Files that load, broker connections and pipes need at most.
 const CONNECTIONS_MAX: u64 = 1_000;
 const PATH: &str = "/bench/produce";
+const KEYED_PATH: &str = "/bench/produce-keyed";
 /// Bytes of the JSON body.
 const BODY_BYTES: usize = 200;
 /// Share of the slower contender's throughput that the open loop offers.
@@ -24,9 +25,9 @@ const OPEN_LOOP_SHARE: f64 = 0.5;
 /// POST to Kafka beside F0 (bare HTTP server) and F1 (HTTP and a Kafka producer, the better of 1 and 5 requests in
 /// flight), 200-byte JSON, 4 partitions, acks=all.
 ///
-/// Prints requests/s, p50, p99 and CPU per request of all four in turn, and the ratios to the better F1 per round. Every
-/// 202 is compared with the topic's end offsets. Takes about three minutes (rounds × connections × 4 × seconds, and an open
-/// loop at half the throughput).
+/// The product is measured without security, and with an API key and three policies. Prints requests/s, p50, p99 and CPU per
+/// request of all five in turn, and the ratios to the better F1 per round. Every 202 is compared with the topic's end
+/// offsets. Takes about four minutes (rounds × connections × 5 × seconds, and an open loop at half the throughput).
 #[derive(clap::Args, Clone)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -47,18 +48,21 @@ pub(crate) struct Args {
     pub(crate) floors_only: bool,
 }
 
-/// One server under load.
+/// One server under load, or one API of it.
 struct Contender {
     name: &'static str,
-    process: Process,
+    process: Rc<Process>,
     address: SocketAddr,
     path: &'static str,
+    /// API key that its requests carry.
+    key: Option<String>,
     /// Topic that its records go to; none for F0.
     topic: Option<String>,
 }
 
 const F1_NAMES: [&str; 2] = ["F1 1 in flight", "F1 5 in flight"];
 const OURS: &str = "tidegate";
+const KEYED: &str = "tidegate, key + 3 policies";
 
 /// All outcomes with one number of connections, by contender and round.
 type Outcomes = Vec<Vec<Outcome>>;
@@ -69,7 +73,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Vec<Row>> {
     let mut stack = None;
     if !args.floors_only {
         let started = stack.insert(Stack::start(&rig, &args.product).await?);
-        contenders.push(ours(started, &args.kafka.kafka).await?);
+        contenders.extend(ours(started, &args.kafka.kafka).await?);
     }
     let mut rows = Vec::new();
     for &connections in &args.connections {
@@ -81,7 +85,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Vec<Row>> {
         }
     }
     for contender in contenders {
-        contender.process.stop().await?;
+        // The product's two contenders are one process, which the last of them stops.
+        if let Some(process) = Rc::into_inner(contender.process) {
+            process.stop().await?;
+        }
     }
     if let Some(stack) = stack {
         stack.stop().await?;
@@ -91,25 +98,44 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Vec<Row>> {
 
 async fn floors(rig: &Rig, kafka: &str) -> anyhow::Result<Vec<Contender>> {
     let (process, addresses) = Process::floor(rig, "floor-http", &["floor-http"]).await?;
-    let mut contenders =
-        vec![Contender { name: "F0 HTTP only", process, address: addresses[0], path: "/", topic: None }];
+    let mut contenders = vec![floor("F0 HTTP only", process, addresses[0], None)];
     for (name, in_flight) in F1_NAMES.into_iter().zip(["1", "5"]) {
         let topic = topic::create(kafka, "floor").await?;
         let args = ["floor-kafka", "--kafka", kafka, "--topic", &topic, "--in-flight", in_flight];
         let (process, addresses) = Process::floor(rig, &format!("floor-kafka-{in_flight}"), &args).await?;
-        contenders.push(Contender { name, process, address: addresses[0], path: "/", topic: Some(topic) });
+        contenders.push(floor(name, process, addresses[0], Some(topic)));
     }
     Ok(contenders)
 }
 
-async fn ours(stack: &mut Stack<'_>, kafka: &str) -> anyhow::Result<Contender> {
-    let topic = topic::create(kafka, "produce").await?;
-    let gateway = stack.gateway(Cpu::Contender).await?;
-    let definition = definitions::post_to_kafka(PATH, kafka, &topic);
-    let gateways = [gateway];
-    stack.publish(&gateways, &definition, &http_client::post(PATH, &body())).await?;
-    let [Gateway { process, http, .. }] = gateways;
-    Ok(Contender { name: OURS, process, address: http, path: PATH, topic: Some(topic) })
+fn floor(name: &'static str, process: Process, address: SocketAddr, topic: Option<String>) -> Contender {
+    Contender { name, process: Rc::new(process), address, path: "/", key: None, topic }
+}
+
+/// The product without security, and with an API key and three policies, in one gateway.
+async fn ours(stack: &mut Stack<'_>, kafka: &str) -> anyhow::Result<[Contender; 2]> {
+    let (open_topic, keyed_topic) =
+        (topic::create(kafka, "produce").await?, topic::create(kafka, "produce-keyed").await?);
+    let gateways = [stack.gateway(Cpu::Contender).await?];
+    let open = definitions::post_to_kafka(PATH, kafka, &open_topic);
+    stack.publish(&gateways, &open, &http_client::post(PATH, &body())).await?;
+    let keyed = definitions::post_to_kafka_with_policies(KEYED_PATH, kafka, &keyed_topic);
+    let request = |key: &str| http_client::post_with(KEYED_PATH, &body(), &[definitions::key_header(key)]);
+    let key = stack.publish_keyed(&gateways, &keyed, request).await?;
+    let [Gateway { process, http: address, .. }] = gateways;
+    let process = Rc::new(process);
+    let (open_topic, keyed_topic) = (Some(open_topic), Some(keyed_topic));
+    Ok([
+        Contender {
+            name: OURS,
+            process: Rc::clone(&process),
+            address,
+            path: PATH,
+            key: None,
+            topic: open_topic,
+        },
+        Contender { name: KEYED, process, address, path: KEYED_PATH, key: Some(key), topic: keyed_topic },
+    ])
 }
 
 fn body() -> String {
@@ -118,9 +144,11 @@ fn body() -> String {
 }
 
 fn load(args: &Args, contender: &Contender, connections: usize) -> Load {
+    let headers: Vec<String> = contender.key.iter().map(|key| definitions::key_header(key)).collect();
     Load {
         address: contender.address,
-        request: http_client::post(contender.path, &body()).into(),
+        request: http_client::post_with(contender.path, &body(), &headers).into(),
+        wanted: 202,
         connections,
         warm_up: Duration::from_secs_f64(args.seconds / 4.0),
         duration: Duration::from_secs_f64(args.seconds),
@@ -214,19 +242,25 @@ fn compare(connections: usize, contenders: &[Contender], outcomes: &Outcomes) ->
     let better = |round: usize| {
         if one[round].per_second() > five[round].per_second() { &one[round] } else { &five[round] }
     };
-    let row = |what: &str, unit: &str, figure: fn(&Outcome) -> f64, target| {
+    let row = |ours: &Vec<Outcome>, what: &str, unit: &str, figure: fn(&Outcome) -> f64, target| {
         let floors: Vec<f64> = (0..ours.len()).map(|round| figure(better(round))).collect();
         let ratios: Vec<f64> = ours.iter().zip(&floors).map(|(ours, floor)| figure(ours) / floor).collect();
         let ours = format!("{} {unit}", plain(median(ours, figure)));
         let floor = format!("{} {unit}", plain(Spread::of(&floors).median));
         Row::ratio(format!("POST → Kafka {what}, c={connections}"), ours, floor, &ratios, target)
     };
-    vec![
-        row("throughput", "req/s", Outcome::per_second, Some(Target::AtLeast(0.8))),
-        row("CPU", "µs/req", Outcome::cpu_us_per_request, Some(Target::AtMost(1.5))),
-        row("p50, closed loop", "ms", |outcome| outcome.latency_ms(0.5), None),
-        row("p99, closed loop", "ms", |outcome| outcome.latency_ms(0.99), None),
-    ]
+    let mut rows = vec![
+        row(ours, "throughput", "req/s", Outcome::per_second, Some(Target::AtLeast(0.8))),
+        row(ours, "CPU", "µs/req", Outcome::cpu_us_per_request, Some(Target::AtMost(1.5))),
+        row(ours, "p50, closed loop", "ms", |outcome| outcome.latency_ms(0.5), None),
+        row(ours, "p99, closed loop", "ms", |outcome| outcome.latency_ms(0.99), None),
+    ];
+    if let Some(keyed) = find(contenders, outcomes, KEYED) {
+        let target = Some(Target::AtLeast(0.65));
+        rows.push(row(keyed, "with key + 3 policies", "req/s", Outcome::per_second, target));
+        rows.push(row(keyed, "CPU with key + 3 policies", "µs/req", Outcome::cpu_us_per_request, None));
+    }
+    rows
 }
 
 /// Latency of the better F1 and of the product at the same offered rate.

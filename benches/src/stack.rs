@@ -110,21 +110,39 @@ impl<'r> Stack<'r> {
         probe: &[u8],
     ) -> anyhow::Result<(String, Value)> {
         let published = self.management.publish(definition).await?;
-        for gateway in gateways {
-            let mut status = 0;
-            wait::until("the gateway to serve the new API", READY_LIMIT, async || {
-                status = status_of(gateway.http, probe).await?;
-                Ok((200..300).contains(&status).then_some(()))
-            })
-            .await
-            .with_context(|| format!("the last answer had status {status}"))?;
-        }
+        served(gateways, probe).await?;
         Ok(published)
+    }
+
+    /// Publishes an API that asks for a key and waits until every gateway lets `probe` with the key pass. Returns the key.
+    pub(crate) async fn publish_keyed(
+        &self,
+        gateways: &[Gateway],
+        definition: &Value,
+        probe: impl Fn(&str) -> Vec<u8>,
+    ) -> anyhow::Result<String> {
+        let key = self.management.publish_keyed(definition).await?;
+        served(gateways, &probe(&key)).await?;
+        Ok(key)
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.process.stop().await
     }
+}
+
+/// Waits until every gateway answers with 2xx.
+async fn served(gateways: &[Gateway], probe: &[u8]) -> anyhow::Result<()> {
+    for gateway in gateways {
+        let mut status = 0;
+        wait::until("the gateway to serve the new API", READY_LIMIT, async || {
+            status = status_of(gateway.http, probe).await?;
+            Ok((200..300).contains(&status).then_some(()))
+        })
+        .await
+        .with_context(|| format!("the last answer had status {status}"))?;
+    }
+    Ok(())
 }
 
 /// Starts one of the product's commands with exactly these settings.

@@ -24,6 +24,10 @@ pub const SHARED_FETCH_BUFFER_MAX_BYTES: usize = 8 * 1024 * 1024;
 pub const SLOW_CLIENT_WRITE_TIMEOUT_MS: u64 = 30_000;
 /// Requests to a broker wait at most this long for its confirmation, milliseconds.
 pub const PUBLISH_TIMEOUT_MS: u64 = 10_000;
+/// Greatest text with expressions in it, bytes.
+pub const TEMPLATE_MAX_BYTES: usize = 256 * 1024;
+/// Greatest nesting of an expression and greatest height of its tree, levels. Reading, evaluating and dropping recurse.
+pub const EXPRESSION_MAX_DEPTH: usize = 64;
 
 const _: () = assert!(DEFINITION_MAX_BYTES <= MANAGEMENT_BODY_MAX_BYTES);
 const _: () = assert!(MANAGEMENT_BODY_MAX_BYTES <= SYNC_MESSAGE_MAX_BYTES);

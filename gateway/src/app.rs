@@ -1,5 +1,6 @@
 //! The composition root: everything a gateway is made of, started and stopped in one place.
 
+use crate::consumers::{Consumers, close_at_their_end};
 use crate::endpoint::Shared;
 use crate::endpoint::http_proxy::{self, Upstream};
 use crate::endpoint::kafka::Clients;
@@ -7,12 +8,14 @@ use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::limiter::{Limiter, StoreUrl};
 use crate::node::{self, Node};
+use crate::security::KeyNames;
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
 use crate::table::Table;
 use crate::table::facts::NodeFacts;
 use crate::trust::TrustedProxies;
 use anyhow::Context as _;
+use http::HeaderName;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use std::collections::HashMap;
@@ -53,6 +56,10 @@ pub struct GatewayConfig {
     pub kafka_addresses: HashMap<String, String>,
     /// Proxy of endpoints that use the one of their node.
     pub system_proxy: Option<Upstream>,
+    /// Header that API keys are looked for in; absent: `X-Gravitee-Api-Key`; empty: none.
+    pub api_key_header: Option<String>,
+    /// Query parameter that API keys are looked for in; absent: `api-key`; empty: none.
+    pub api_key_parameter: Option<String>,
     /// Where the nodes count together what policies limit; absent: each node counts for itself.
     pub rate_limit_store: Option<StoreUrl>,
     /// Proxies whose word about the addresses of their clients is taken.
@@ -97,11 +104,15 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         Some(store) => Limiter::with_store(store)?,
         None => Limiter::default(),
     });
+    let consumers = Arc::<Consumers>::default();
+    tokio::spawn(close_at_their_end(Arc::clone(&consumers), shutdown.clone()));
     let shared = Shared {
         kafka: Arc::new(clients),
         http: Arc::new(http_proxy::Clients::with_system_proxy(config.system_proxy)),
         node: Arc::new(node_facts),
         limiter: Arc::clone(&limiter),
+        consumers,
+        key_names: key_names(config.api_key_header, config.api_key_parameter)?,
         ..Shared::default()
     };
     let table = Arc::new(Table::new(shared));
@@ -162,6 +173,22 @@ async fn follow_readiness(
         }
     }
     ready.send_replace(false);
+}
+
+fn key_names(header: Option<String>, parameter: Option<String>) -> anyhow::Result<KeyNames> {
+    let defaults = KeyNames::default();
+    let header = match header.as_deref().map(str::trim) {
+        None => defaults.header,
+        Some("") => None,
+        Some(name) => Some(HeaderName::try_from(name).with_context(|| {
+            format!("`{name}` is no HTTP header name for API keys, use letters, digits and dashes")
+        })?),
+    };
+    let parameter = match parameter {
+        None => defaults.parameter,
+        Some(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
+    };
+    Ok(KeyNames { header, parameter })
 }
 
 async fn bind(what: &'static str, address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {

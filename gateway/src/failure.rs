@@ -18,6 +18,7 @@ pub mod key {
     pub const NO_ENDPOINT_FOUND: &str = "NO_ENDPOINT_FOUND";
     pub const GOAWAY: &str = "goaway";
     pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
+    pub const INVALID_HTTP_METHOD: &str = "INVALID_HTTP_METHOD";
     pub const FLOW_NOT_MATCHED: &str = "FLOW_EXECUTION_FLOW_MATCHED_FAILURE";
     pub const PLAN_UNRESOLVABLE: &str = "GATEWAY_PLAN_UNRESOLVABLE";
     pub const PLAN_RESOLUTION_FAILURE: &str = "GATEWAY_PLAN_RESOLUTION_FAILURE";

@@ -2,20 +2,25 @@
 
 pub mod app;
 mod call;
+mod callout;
+mod consumers;
 pub mod endpoint;
 mod entrypoint;
 mod expression;
 mod failover;
 pub mod failure;
 mod flow;
+mod freemarker;
 mod health;
 mod http;
+mod jolt;
 pub mod limiter;
 #[cfg(test)]
 mod loopback;
 pub mod message;
 mod meter;
 mod node;
+mod outbound;
 mod policy;
 mod proxy;
 mod resource;
@@ -24,3 +29,5 @@ mod stop;
 pub mod sync;
 pub mod table;
 pub mod trust;
+
+pub use expression::probe;

@@ -20,11 +20,16 @@ pub(crate) enum StopReason {
     Redeployed,
     /// This node goes away; clients should reconnect and will reach another one.
     Shutdown,
+    /// The subscription or the key of the client is over; who reconnects is refused.
+    AccessEnded,
 }
+
+/// What the access of one client hangs on besides its API: its subscription, its key.
+pub(crate) type Lease = Arc<[Arc<Stop>]>;
 
 const RUNNING: u8 = 0;
 
-/// One signal per deployed version of an API, and one per node. The first reason counts.
+/// One signal per deployed version of an API, per subscription, per key, and one per node. The first reason counts.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     reason: AtomicU8,
@@ -38,6 +43,7 @@ impl Stop {
             StopReason::Stopped => 1,
             StopReason::Redeployed => 2,
             StopReason::Shutdown => 3,
+            StopReason::AccessEnded => 4,
         };
         if self.reason.compare_exchange(RUNNING, code, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.wake.notify_waiters();
@@ -50,31 +56,63 @@ impl Stop {
             1 => Some(StopReason::Stopped),
             2 => Some(StopReason::Redeployed),
             3 => Some(StopReason::Shutdown),
+            4 => Some(StopReason::AccessEnded),
             _ => None,
         }
     }
 
     /// Waits for the signal.
     pub(crate) async fn wait(self: &Arc<Self>) -> StopReason {
-        let mut watch = StopWatch::new(Arc::clone(self));
-        std::future::poll_fn(|cx| watch.poll(cx)).await
+        StopWatch::new(Arc::clone(self)).wait().await
     }
 }
 
-/// One stream's view of the signal.
+/// One stream's view of the signals that end it.
 pub(crate) struct StopWatch {
-    stop: Arc<Stop>,
-    waiting: Option<(Pin<Box<OwnedNotified>>, Waker)>,
+    stop: Watch,
+    /// Of clients with a subscription; the many without one pay two words for it.
+    lease: Option<Box<[Watch]>>,
 }
 
 impl StopWatch {
     /// Watches `stop`.
     pub(crate) fn new(stop: Arc<Stop>) -> Self {
-        StopWatch { stop, waiting: None }
+        StopWatch { stop: Watch { stop, waiting: None }, lease: None }
     }
 
-    /// Ready with the reason once the API stops; otherwise the task of `cx` is woken then.
+    /// Watches `stop` and what the client's access hangs on.
+    pub(crate) fn with_lease(stop: Arc<Stop>, lease: Option<&Lease>) -> Self {
+        let watch = |stop: &Arc<Stop>| Watch { stop: Arc::clone(stop), waiting: None };
+        StopWatch { lease: lease.map(|lease| lease.iter().map(watch).collect()), ..StopWatch::new(stop) }
+    }
+
+    /// Ready with the first reason to end; otherwise the task of `cx` is woken then.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<StopReason> {
+        if let Poll::Ready(reason) = self.stop.poll(cx) {
+            return Poll::Ready(reason);
+        }
+        for watch in self.lease.iter_mut().flatten() {
+            if let Poll::Ready(reason) = watch.poll(cx) {
+                return Poll::Ready(reason);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Waits for a reason to end.
+    pub(crate) async fn wait(mut self) -> StopReason {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+}
+
+/// A view of one signal.
+struct Watch {
+    stop: Arc<Stop>,
+    waiting: Option<(Pin<Box<OwnedNotified>>, Waker)>,
+}
+
+impl Watch {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<StopReason> {
         if let Some(reason) = self.stop.reason() {
             return Poll::Ready(reason);
         }
@@ -113,5 +151,18 @@ mod tests {
             assert_eq!(watcher.await.unwrap(), StopReason::Redeployed);
         }
         assert_eq!(stop.wait().await, StopReason::Redeployed);
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_whichever_ends_first() {
+        let (api, subscription, key) =
+            (Arc::<Stop>::default(), Arc::<Stop>::default(), Arc::<Stop>::default());
+        let lease: Lease = Arc::from([Arc::clone(&subscription), Arc::clone(&key)]);
+        let watch = StopWatch::with_lease(Arc::clone(&api), Some(&lease));
+        let watching = tokio::spawn(watch.wait());
+        tokio::task::yield_now().await;
+        key.signal(StopReason::AccessEnded);
+        assert_eq!(watching.await.unwrap(), StopReason::AccessEnded);
+        assert_eq!((api.reason(), subscription.reason()), (None, None), "others go on");
     }
 }

@@ -58,10 +58,11 @@ impl FromRequestParts<AppState> for Scope {
         let params = RawPathParams::from_request_parts(parts, app)
             .await
             .map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
-        let find = |name: &str| {
-            params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
-        };
-        let scope = Scope { organization: find("org"), environment: find("env") };
+        let find =
+            |name: &str| params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+        // 4.x paths may leave the organization out.
+        let organization = find("org").unwrap_or_else(|| environments::DEFAULT.to_owned());
+        let scope = Scope { organization, environment: find("env").unwrap_or_default() };
         match environments::store::find(&app.db, &scope).await? {
             environments::store::Found::Both => Ok(scope),
             environments::store::Found::OrganizationOnly => {

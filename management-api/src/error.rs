@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use definition::violation::{Severity, Violation};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -197,7 +197,8 @@ impl IntoResponse for ApiError {
             ApiError::Refused(problem) => {
                 let status =
                     StatusCode::from_u16(problem.http_status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                let mut response = (status, Json(*problem)).into_response();
+                let mut response = (status, Json(&*problem)).into_response();
+                response.extensions_mut().insert(*problem);
                 if status == StatusCode::SERVICE_UNAVAILABLE {
                     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
                 }
@@ -214,6 +215,19 @@ impl IntoResponse for ApiError {
             ApiError::Internal(error) => internal(&error),
         }
     }
+}
+
+/// The same refusal as the 4.x dialect prints it: `httpStatus` in the place of `http_status`.
+pub(crate) async fn in_4x_dialect(mut response: Response) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let mut body = serde_json::to_value(&problem).unwrap_or_default();
+    if let Some(members) = body.as_object_mut() {
+        let status = members.shift_remove("http_status").unwrap_or_default();
+        members.shift_insert(0, "httpStatus".to_owned(), status);
+    }
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    (parts.status, parts.headers, Json(body)).into_response()
 }
 
 fn internal(error: &anyhow::Error) -> Response {

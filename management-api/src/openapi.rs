@@ -25,8 +25,17 @@ pub(crate) fn base() -> OpenApi {
         .schema_from::<Problem>()
         .schema_from::<Detail>()
         .build();
-    let tags = ["APIs", "Plans", "Subscriptions", "Applications", "Deployments", "Gateways", "Connectors"]
-        .map(Tag::new);
+    let tags = [
+        "APIs",
+        "Plans",
+        "Subscriptions",
+        "Applications",
+        "Subscriptions (4.x)",
+        "Deployments",
+        "Gateways",
+        "Connectors",
+    ]
+    .map(Tag::new);
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))

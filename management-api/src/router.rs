@@ -1,7 +1,7 @@
 //! Every route of the REST API, and what surrounds them.
 
 use crate::app::AppState;
-use crate::error::ApiError;
+use crate::error::{ApiError, in_4x_dialect};
 use crate::{
     api_keys, apis, applications, connectors, deployments, instances, metrics, openapi, plans, plugins,
     subscriptions, swagger,
@@ -24,6 +24,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_millis(REQUEST_TIMEOUT_MS);
 
 /// Below it everything asks for credentials.
 pub(crate) const ENVIRONMENT: &str = "/management/organizations/{org}/environments/{env}";
+
+/// Where the 4.x dialect has its environments, with and without the organization.
+pub(crate) const ENVIRONMENT_V2: &str = "/management/v2/environments/{env}";
+const ENVIRONMENT_OF_ORGANIZATION_V2: &str = "/management/v2/organizations/{org}/environments/{env}";
 
 /// The routes with their description.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -66,7 +70,32 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .layer(middleware::from_fn(bound))
         // After the layer: it waits on purpose, and bounds its own reads.
         .routes(routes!(deployments::get_deployment));
-    OpenApiRouter::with_openapi(openapi::base()).nest(ENVIRONMENT, environment)
+    OpenApiRouter::with_openapi(openapi::base())
+        .nest(ENVIRONMENT, environment)
+        .nest(ENVIRONMENT_V2, routes_v2())
+}
+
+/// The routes of the 4.x dialect with their description.
+fn routes_v2() -> OpenApiRouter<AppState> {
+    use subscriptions::v2::{actions, handlers, keys};
+    OpenApiRouter::new()
+        .routes(routes!(handlers::list_subscriptions, handlers::create_subscription))
+        .routes(routes!(subscriptions::verify::verify_subscription))
+        .routes(routes!(handlers::get_subscription, handlers::update_subscription))
+        .routes(routes!(actions::accept_subscription))
+        .routes(routes!(actions::reject_subscription))
+        .routes(routes!(actions::pause_subscription))
+        .routes(routes!(actions::resume_subscription))
+        .routes(routes!(actions::close_subscription))
+        .routes(routes!(actions::resume_failure))
+        .routes(routes!(actions::transfer_subscription))
+        .routes(routes!(keys::list_keys))
+        .routes(routes!(keys::renew_key))
+        .routes(routes!(keys::update_key))
+        .routes(routes!(keys::revoke_key))
+        .routes(routes!(keys::reactivate_key))
+        .layer(middleware::from_fn(bound))
+        .layer(middleware::map_response(in_4x_dialect))
 }
 
 /// Subscriptions as the API's side sees them.
@@ -75,6 +104,7 @@ fn subscriptions() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(handlers::list_subscriptions, handlers::create_subscription))
         .routes(routes!(export::export_subscriptions))
+        .routes(routes!(subscriptions::verify::can_create))
         .routes(routes!(handlers::get_subscription, handlers::update_subscription))
         .routes(routes!(actions::process_subscription))
         .routes(routes!(actions::change_status))
@@ -113,7 +143,9 @@ fn consumers() -> OpenApiRouter<AppState> {
 /// The whole REST service, to be served as it is.
 pub(crate) fn service(app: AppState) -> Router {
     let (router, document) = routes().split_for_parts();
+    let (of_organization, _) = routes_v2().split_for_parts();
     let router = router
+        .nest(ENVIRONMENT_OF_ORGANIZATION_V2, of_organization)
         .merge(swagger::router(document))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

@@ -22,6 +22,12 @@ pub(crate) fn application(scope: &Scope, application: Uuid) -> String {
     format!("{}/applications/{application}", environment(scope))
 }
 
+/// The subscriptions of an API in the 4.x dialect.
+pub(crate) fn subscriptions_v2(scope: &Scope, api: Uuid) -> String {
+    let Scope { organization, environment } = scope;
+    format!("/management/v2/organizations/{organization}/environments/{environment}/apis/{api}/subscriptions")
+}
+
 /// One API.
 pub(crate) fn api(scope: &Scope, api: Uuid) -> String {
     format!("{}/{api}", apis(scope))

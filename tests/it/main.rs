@@ -1,13 +1,16 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL and Kafka.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
 
+mod balancing;
 mod definition_errors;
 mod dev;
 mod entrypoints;
 mod faults;
 mod harness;
 mod kafka;
+mod limits;
 mod management;
 mod proxy;
 mod redeploy;
+mod security;
 mod sync;
 mod tidy;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what a build (`build`) or a test run (`test`) needs and installs what is missing on Debian when run as root.
+# Checks what a build (`build`), a test run (`test`) or a benchmark (`bench`) needs and installs what is missing on Debian when run as root.
 # Nothing is installed when nothing is missing. No service of the system is started, enabled or left behind: the tests
 # run private instances of their own.
 set -euo pipefail
@@ -34,12 +34,17 @@ check_test() {
   need openssl              "makes test certificates"              command -v openssl
   need util-linux           "setpriv and flock, to run services"   has_util_linux
   need postgresql           "PostgreSQL server, the store"         has_postgres
+  need redis-server         "Redis server, counters of several nodes" command -v redis-server
   need default-jdk-headless "Java 17 or newer, runs Kafka"         has_java
   need maven                "fetches Kafka's jars"                 command -v mvn
 }
 
-# The package would start and enable a server of its own, on a data folder of its own. Starting and the folder are
-# prevented here, the start at boot is switched off after the installation.
+check_bench() {
+  need nginx-light "nginx, what proxies are compared with" test -x /usr/sbin/nginx
+}
+
+# The packages would start and enable servers of their own, on data folders of their own. Starting and PostgreSQL's folder
+# are prevented here, the start at boot is switched off after the installation.
 without_system_services() {
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -58,16 +63,20 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q || say "apt-get update failed; trying with the package lists that are here"
   apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null
-  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
-    update-rc.d postgresql disable 2>/dev/null || true
-    deb-systemd-helper disable postgresql.service >/dev/null 2>&1 || true
-  fi
+  local package server
+  for package in postgresql redis-server nginx-light; do
+    [[ " ${missing[*]} " == *" $package "* ]] || continue
+    server=${package%-light}
+    update-rc.d "$server" disable 2>/dev/null || true
+    deb-systemd-helper disable "$server.service" >/dev/null 2>&1 || true
+  done
 }
 
 case "${1:-}" in
   build) check_build ;;
   test)  check_build; check_test ;;
-  *)     fail "usage: packages.sh build|test" ;;
+  bench) check_build; check_test; check_bench ;;
+  *)     fail "usage: packages.sh build|test|bench" ;;
 esac
 command -v cargo >/dev/null ||
   fail "cargo is missing: install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml") or newer with rustup, then run this again"

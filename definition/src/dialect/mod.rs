@@ -91,7 +91,7 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     let context = Context { family, spelling, api_type, current, stored_flows };
     let mut api = read_members(&node, &context);
     if let ReadApi::Update { id, current } = read {
-        update_members(&node, &context, id, current, &mut api);
+        update_members(&node, id, current, &mut api);
     }
     quality::settle(&node, &mut api);
     direction::check(&node, &api);
@@ -165,9 +165,9 @@ fn read_members(node: &Node<'_>, context: &Context<'_>) -> Api {
         endpoint_groups: endpoint::read_all(&node.get("endpointGroups"), context),
         flow_execution: flow::execution(node),
         flows: flow::read_all(&node.get("flows"), context),
-        properties: Vec::new(),
-        resources: Vec::new(),
-        response_templates: indexmap::IndexMap::new(),
+        properties: property::read_properties(&node.get("properties"), context),
+        resources: property::read_resources(&node.get("resources"), context),
+        response_templates: property::read_templates(&node.get("responseTemplates")),
         services: Map::new(),
         failover: service::failover(&node.get("failover")),
         analytics: analytics::read(node, api_type),
@@ -175,7 +175,7 @@ fn read_members(node: &Node<'_>, context: &Context<'_>) -> Api {
 }
 
 /// Members that only an update reads. Portal members that are absent keep their value, the others become empty.
-fn update_members(node: &Node<'_>, context: &Context<'_>, id: &str, current: &Api, api: &mut Api) {
+fn update_members(node: &Node<'_>, id: &str, current: &Api, api: &mut Api) {
     if node.get("id").text().as_deref() != Some(id) {
         node.get("id").wrong(Stage::Identity, format!("must be {id}, the API that the request names"));
     }
@@ -195,9 +195,6 @@ fn update_members(node: &Node<'_>, context: &Context<'_>, id: &str, current: &Ap
     api.cross_id = node.get("crossId").trimmed().or_else(|| current.cross_id.clone());
     let notifications = node.get("disableMembershipNotifications").flag();
     api.disable_membership_notifications = notifications.unwrap_or(current.disable_membership_notifications);
-    api.properties = property::read_properties(&node.get("properties"), context);
-    api.resources = property::read_resources(&node.get("resources"), context);
-    api.response_templates = property::read_templates(&node.get("responseTemplates"));
     api.services = service::of_api(&node.get("services"));
 }
 

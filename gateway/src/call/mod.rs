@@ -6,14 +6,16 @@
 pub(crate) mod attributes;
 pub(crate) mod body;
 pub(crate) mod coding;
+pub(crate) mod leased;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
 mod sample;
+pub(crate) mod tee;
 
 use crate::flow::layer::Layer;
 use crate::http::ids::Ids;
-use crate::stop::Stop;
+use crate::stop::{Lease, Stop};
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
 use http::HeaderMap;
@@ -34,6 +36,8 @@ pub(crate) struct Call {
     pub(crate) plan: Option<Arc<str>>,
     /// Known with the plan.
     pub(crate) consumer: Option<Arc<Consumer>>,
+    /// What the consumer's access hangs on, for streams that outlast it; `None` for key-less plans.
+    pub(crate) lease: Option<Lease>,
     /// Known once the subscription is.
     pub(crate) client_identifier: Arc<str>,
     /// Ends what outlives the response's head.
@@ -68,6 +72,7 @@ impl Call {
             attributes: Attributes::default(),
             plan: None,
             consumer: None,
+            lease: None,
             client_identifier: "".into(),
             stop: Arc::default(),
             layers: Vec::new(),
@@ -85,6 +90,7 @@ impl Call {
             attributes: self.attributes.clone(),
             plan: self.plan.clone(),
             consumer: self.consumer.clone(),
+            lease: self.lease.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
             stop: Arc::clone(&self.stop),
             layers: Vec::new(),

@@ -1,10 +1,14 @@
 //! The broker side: one trait, one visible list of factories.
 
 use crate::call::Call;
+use crate::callout::Callouts;
+use crate::consumers::Consumers;
 use crate::failure::Failure;
 use crate::health;
 use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
+use crate::security::KeyNames;
+use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
@@ -149,8 +153,16 @@ pub struct Shared {
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
     pub(crate) health: Arc<health::Client>,
+    /// Asks other services for steps that call out.
+    pub(crate) callouts: Arc<Callouts>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
+    /// Subscriptions and API keys.
+    pub(crate) consumers: Arc<Consumers>,
+    /// Where API keys are looked for.
+    pub(crate) key_names: KeyNames,
+    /// Key sets of JWT plans, by URL.
+    pub(crate) key_sets: Arc<KeySets>,
     /// Counters of the policies that limit.
     pub limiter: Arc<Limiter>,
 }

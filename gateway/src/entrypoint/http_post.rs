@@ -7,6 +7,7 @@ use crate::http::ids;
 use crate::http::reply::Reply;
 use crate::http::respond;
 use crate::message::Message;
+use crate::security;
 use crate::stop::StopReason;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -72,10 +73,11 @@ async fn whole(head: &Parts, mut body: Body) -> Result<Bytes, Failure> {
 /// Ready when there is no use in waiting for the rest of a body. A redeploy is no reason: the version that took the
 /// request completes it.
 async fn leaving(exchange: &Exchange<'_>) -> Failure {
-    match exchange.stop.wait().await {
+    match exchange.watch().wait().await {
         StopReason::Stopped | StopReason::Shutdown => {
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::GOAWAY, GOAWAY)
         }
+        StopReason::AccessEnded => security::unauthorized(),
         StopReason::Redeployed => std::future::pending().await,
     }
 }

@@ -7,7 +7,7 @@ use crate::http::ids::Ids;
 use crate::http::query;
 use crate::http::reply::Reply;
 use crate::meter::EntrypointMeter;
-use crate::stop::Stop;
+use crate::stop::{Lease, Stop, StopReason, StopWatch};
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
 use definition::violation::Violation;
@@ -24,6 +24,17 @@ pub(crate) mod websocket;
 
 /// What a client is told when its stream ends because the API or the node goes away.
 pub(crate) const GOAWAY: &str = "Stopping, please reconnect";
+
+/// What a client is told when its stream ends because its access does.
+const ACCESS_ENDED: &str = "The subscription or the key of this client has ended";
+
+/// What a client is told when its stream ends.
+pub(crate) fn farewell(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Stopped | StopReason::Redeployed | StopReason::Shutdown => GOAWAY,
+        StopReason::AccessEnded => ACCESS_ENDED,
+    }
+}
 
 /// One deployed entrypoint.
 #[async_trait]
@@ -44,6 +55,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) qos: Qos,
     pub(crate) endpoint: &'a Arc<dyn Endpoint>,
     pub(crate) stop: &'a Arc<Stop>,
+    /// What the client's access hangs on; `None` for key-less plans.
+    pub(crate) lease: Option<&'a Lease>,
     pub(crate) meter: &'a Arc<EntrypointMeter>,
     /// What policies left for the endpoint.
     pub(crate) attributes: &'a Attributes,
@@ -71,6 +84,11 @@ impl Exchange<'_> {
             starting_cursor: StartingCursor::default(),
             attributes: Arc::clone(self.attributes),
         }
+    }
+
+    /// What ends the stream of this client.
+    pub(crate) fn watch(&self) -> StopWatch {
+        StopWatch::with_lease(Arc::clone(self.stop), self.lease)
     }
 
     /// A writer for this client.

@@ -126,7 +126,7 @@ impl Failover {
         let limit = self.rules.slow_call();
         match timeout(limit, backend.invoke(call, chosen.target.as_deref())).await {
             Err(_) => Attempt::Failed(format!("no answer within {} ms", limit.as_millis())),
-            Ok(Err(failure)) if failure.status.is_server_error() => {
+            Ok(Err(failure)) if is_unreachable(failure.status) => {
                 Attempt::Failed(failure.key.as_deref().unwrap_or("no answer").to_owned())
             }
             Ok(Err(failure)) => Attempt::Refused(failure),
@@ -173,6 +173,11 @@ impl Request {
         call.response = crate::call::response::Response::default();
         call.response.headers.clone_from(&self.response);
     }
+}
+
+/// Whether the failure of one attempt says something about its endpoint.
+fn is_unreachable(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
 /// Every attempt failed, or the circuit is open.

@@ -6,6 +6,7 @@ use super::respond;
 use super::serve::Peer;
 use crate::call::Call;
 use crate::call::body::Body;
+use crate::consumers::Consumers;
 use crate::endpoint::{Backend, Endpoint};
 use crate::entrypoint::{Entrypoint, Exchange, Handler, resume_position};
 use crate::failure::{Failure, key};
@@ -27,10 +28,11 @@ use std::sync::Arc;
 pub(super) async fn answer<'a>(
     api: &'a ApiRuntime,
     peer: &Peer,
+    consumers: &Consumers,
     call: &mut Call,
     meter: &mut Option<&'a Arc<EntrypointMeter>>,
 ) -> Result<Reply, Failure> {
-    let (plan, inferred) = security::admit(&api.plans, call, peer).await?;
+    let (plan, inferred) = security::admit(&api.plans, call, peer, consumers).await?;
     let head = &call.request.head;
     call.client_identifier = ids::client_identifier(&inferred, &head.headers, head.uri.query())
         .map_err(|message| Failure::plain(StatusCode::BAD_REQUEST, message))?;
@@ -135,6 +137,7 @@ async fn messages(
         qos: entrypoint.qos,
         endpoint: &endpoint,
         stop: &api.stop,
+        lease: call.lease.as_ref(),
         meter: &entrypoint.meter,
         attributes: &call.attributes.shared(),
     };

@@ -9,6 +9,7 @@ use super::respond;
 use crate::call::body::Body;
 use crate::call::{Call, Consumer, request};
 use crate::failure::{Failure, key};
+use crate::security::attributes::Remembered;
 use crate::table::Table;
 use crate::table::routes::Route;
 use crate::trust::TrustedProxies;
@@ -55,16 +56,23 @@ pub(crate) struct Peer {
     pub(crate) local: SocketAddr,
     inferred: OnceLock<Arc<str>>,
     consumer: OnceLock<Arc<Consumer>>,
+    attributes: Remembered,
 }
 
 impl Peer {
     pub(crate) fn new(address: IpAddr, local: SocketAddr) -> Self {
-        Peer { address, local, inferred: OnceLock::new(), consumer: OnceLock::new() }
+        let (inferred, consumer) = (OnceLock::new(), OnceLock::new());
+        Peer { address, local, inferred, consumer, attributes: Remembered::default() }
     }
 
     /// What a key-less caller at this address is known as; hashed once per connection.
     pub(crate) fn inferred(&self) -> &Arc<str> {
         self.inferred.get_or_init(|| ids::inferred_from_address(self.address))
+    }
+
+    /// The attributes of the connection's key-less calls.
+    pub(crate) fn attributes(&self) -> &Remembered {
+        &self.attributes
     }
 
     /// A key-less caller at this address.
@@ -123,13 +131,14 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     let mut call = Call::new(Arc::clone(&api.facts), ids, request);
     call.stop = Arc::clone(&api.stop);
     let mut meter = None;
+    let consumers = front.table.consumers();
 
     // The time limit ends with the response's head; a stream may go on for days.
     let limit = Duration::from_millis(REQUEST_TIMEOUT_MS);
     let answer = timeout(limit, async {
         match preflight {
             Some(response) => process::preflight(&api, &mut call, response).await,
-            None => process::answer(&api, peer, &mut call, &mut meter).await,
+            None => process::answer(&api, peer, consumers, &mut call, &mut meter).await,
         }
     });
     let answer = answer.await;

@@ -1,6 +1,7 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
 mod backend;
+mod consumers;
 mod echo;
 mod flows;
 mod http_get;
@@ -58,6 +59,8 @@ impl Gateway {
             connections_max,
             kafka_addresses: HashMap::new(),
             system_proxy: None,
+            api_key_header: None,
+            api_key_parameter: None,
             rate_limit_store: None,
             trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
             metrics: recorder(),

@@ -374,18 +374,28 @@ async fn events_are_passed_on_one_by_one_and_end_with_the_backend() {
 }
 
 #[tokio::test]
-async fn event_streams_end_with_their_api() {
-    let backend = Backend::scripted(|mut peer| async move {
-        peer.head().await;
-        peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n").await;
-        peer.closed().await;
+async fn event_streams_outlive_a_redeploy_and_not_their_api() {
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let backend = Backend::scripted(move |mut peer| {
+        let wait = Arc::clone(&wait);
+        async move {
+            peer.head().await;
+            peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n").await;
+            wait.notified().await;
+            peer.send("data: 2\n\n").await;
+            peer.closed().await;
+        }
     })
     .await;
     let gateway = gateway(&backend).await;
     let mut events = gateway.get("/p/events", "").await;
     events.until("data: 1\n\n").await;
+    gateway.deploy(&[proxy("p", json!({"target": backend.url("/other")}))]).await;
+    go.notify_one();
+    events.until("data: 2\n\n").await;
     gateway.undeploy("p").await;
-    events.until("0\r\n\r\n").await;
+    assert!(!events.rest().await.ends_with("0\r\n\r\n"), "a stream that is cut off is no complete answer");
 }
 
 #[tokio::test]

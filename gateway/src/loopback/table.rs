@@ -14,6 +14,10 @@ fn edited(id: &str, pointer: &str, value: Value) -> Value {
     api
 }
 
+fn bad_security() -> Value {
+    json!({"type": "api-key", "configuration": {"apiKeyHeader": "a b"}})
+}
+
 #[tokio::test]
 async fn what_cannot_run_is_rejected_with_its_place() {
     let gateway = Gateway::start(&[]).await;
@@ -42,8 +46,8 @@ async fn what_cannot_run_is_rejected_with_its_place() {
             "g CONNECTOR_CONFIGURATION endpointGroups[0].endpoints[0].messageInterval",
         ),
         (
-            edited("h", "/plans/0/security/type", json!("jwt")),
-            "h PLAN_SECURITY_UNKNOWN plans[0].security.type",
+            edited("h", "/plans/0/security", bad_security()),
+            "h PLAN_SECURITY plans[0].security.configuration.apiKeyHeader",
         ),
         (edited("i", "/plans/0/id", json!(1)), "i DEFINITION_UNREADABLE "),
     ];
@@ -53,18 +57,18 @@ async fn what_cannot_run_is_rejected_with_its_place() {
     let mut with_policy = api("j", silence());
     with_policy["flows"] = step;
     assert_eq!(outcomes(&gateway.deploy(&[with_policy]).await), ["j POLICY_UNKNOWN flows[0].publish[1]"]);
-    let other = ApplyChange { kind: "api-key".into(), id: "k".into(), op: ApplyOp::Delete };
+    let other = ApplyChange { kind: "dictionary".into(), id: "k".into(), op: ApplyOp::Delete };
     assert_eq!(outcomes(&gateway.running.table.apply(vec![other]).await), ["k KIND_UNKNOWN "]);
 }
 
 #[tokio::test]
 async fn a_rejected_api_hurts_no_other_and_keeps_its_old_version() {
-    let bad = |id: &str| edited(id, "/plans/0/security/type", json!("jwt"));
+    let bad = |id: &str| edited(id, "/plans/0/security", bad_security());
     let gateway = Gateway::start(&[api("old", messages(Some(1)))]).await;
     let batch = [bad("old"), bad("new"), api("good", messages(Some(1)))];
     let expected = [
-        "old PLAN_SECURITY_UNKNOWN plans[0].security.type",
-        "new PLAN_SECURITY_UNKNOWN plans[0].security.type",
+        "old PLAN_SECURITY plans[0].security.configuration.apiKeyHeader",
+        "new PLAN_SECURITY plans[0].security.configuration.apiKeyHeader",
         "good active",
     ];
     assert_eq!(outcomes(&gateway.deploy(&batch).await), expected);

@@ -1,19 +1,32 @@
 //! Resources of a deployed API, by name: what several of its policies share.
 
+pub(crate) mod cache;
+pub(crate) mod inline_users;
+pub(crate) mod oauth2;
+
 use crate::endpoint::Shared;
 use definition::api::{Resource as Definition, Settings};
 use definition::violation::Violation;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A built resource.
 #[derive(Clone)]
-pub(crate) enum Resource {}
+pub(crate) enum Resource {
+    Cache(Arc<cache::Cache>),
+    Users(Arc<inline_users::Users>),
+    Oauth2(Arc<oauth2::AuthorizationServer>),
+}
 
 /// Builds a resource from its settings; errors have paths relative to them.
 pub(crate) type Factory = fn(&Settings, &Shared) -> Result<Resource, Vec<Violation>>;
 
 /// Every kind of resource that this build runs; paired with `definition::resource::RESOURCES` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] = &[];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("auth-provider-inline-resource", inline_users::build),
+    ("cache", cache::build),
+    ("oauth2", oauth2::build),
+];
 
 /// The resources of one API.
 #[derive(Default)]
@@ -37,6 +50,15 @@ impl Resources {
             resources.insert(definition.name.clone(), resource);
         }
         Ok(Resources(resources))
+    }
+
+    /// The authorization servers by name.
+    pub(crate) fn authorization_servers(&self) -> HashMap<String, Arc<oauth2::AuthorizationServer>> {
+        let servers = self.0.iter().filter_map(|(name, resource)| match resource {
+            Resource::Oauth2(server) => Some((name.clone(), Arc::clone(server))),
+            Resource::Cache(_) | Resource::Users(_) => None,
+        });
+        servers.collect()
     }
 
     /// The resource of a name.

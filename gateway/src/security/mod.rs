@@ -1,16 +1,33 @@
 //! Plans: who may call. The plans of an API are asked in a fixed order of their kinds; the first one that takes what the
-//! caller brought decides.
+//! caller brought decides. A kind is one file here and one in `definition`.
 
+mod api_key;
+pub(crate) mod attributes;
+mod bearer;
+mod chain;
+mod claims;
+pub(crate) mod jwt;
 mod key_less;
+pub(crate) mod oauth2;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use api_key::KeyNames;
+pub(crate) use chain::admit;
 
 use crate::call::Call;
+use crate::endpoint::Shared;
 use crate::failure::{Failure, key};
-use crate::flow::Flows;
-use crate::flow::build::Builder;
-use crate::http::serve::Peer;
-use crate::table::build::Rejection;
+use crate::flow::build::{Builder, template};
+use crate::flow::{Flows, provide};
+use crate::resource::Resources;
+use crate::table::build::{Rejection, invalid};
 use definition::deployment::DeployedPlan;
-use definition::plan::{PlanSecurityType, PlanStatus};
+use definition::digest::Digest;
+use definition::expression::Template;
+use definition::plan::{PlanSecurity, PlanSecurityType, PlanStatus};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -18,36 +35,111 @@ use std::sync::Arc;
 pub(crate) struct Plan {
     pub(crate) id: Arc<str>,
     pub(crate) flows: Flows,
+    /// What a call has to fulfil for this plan to be considered.
+    rule: Option<Template>,
+    kind: Kind,
 }
 
-/// Builds the plans of an API that are open.
+/// In the order in which they are asked.
+enum Kind {
+    Jwt(Box<jwt::JwtPlan>),
+    Oauth2(Box<oauth2::Oauth2Plan>),
+    ApiKey(api_key::ApiKeyPlan),
+    KeyLess,
+}
+
+/// What a caller brought for a kind of plan.
+enum Token {
+    Absent,
+    /// There is something, and it cannot be a credential of this kind.
+    Invalid,
+    /// An API key: its hash, and the key itself for the attribute.
+    Key {
+        hash: Digest,
+        key: String,
+    },
+    /// A token of a client that is not verified yet.
+    Jwt {
+        client_id: String,
+        token: Box<jwt::Decoded>,
+    },
+    /// A token that the authorization server vouched for.
+    Introspected {
+        client_id: String,
+        answer: oauth2::Answer,
+    },
+    /// Nothing is asked for.
+    Nobody,
+}
+
+/// It could not be found out what the caller brought: whose fault it is, is not the caller's to know.
+struct Trouble;
+
+impl Kind {
+    fn order(&self) -> u16 {
+        match self {
+            Kind::Jwt(_) => 0,
+            Kind::Oauth2(_) => 100,
+            Kind::ApiKey(_) => 500,
+            Kind::KeyLess => 1000,
+        }
+    }
+}
+
+/// The answer to whom no plan lets in.
+pub(crate) fn unauthorized() -> Failure {
+    Failure::new(StatusCode::UNAUTHORIZED, key::PLAN_UNRESOLVABLE, "Unauthorized")
+}
+
+/// Builds the open plans of an API that let callers in, in the order in which they are asked. Push plans let nobody in:
+/// their traffic leaves the gateway.
 pub(crate) fn build(plans: &[DeployedPlan], flows: &Builder<'_>) -> Result<Vec<Plan>, Rejection> {
     let mut built = Vec::new();
     for (index, plan) in plans.iter().enumerate() {
         let path = format!("plans[{index}]");
-        let flows = flows.flows(&format!("{path}.flows"), &plan.flows)?;
-        if plan.security.security_type != PlanSecurityType::KeyLess {
-            let security = plan.security.security_type;
-            let message = format!("plans with security `{security}` are not available in this version");
-            return Err(Rejection::new("PLAN_SECURITY_UNKNOWN", format!("{path}.security.type"), message));
-        }
-        if matches!(plan.status, PlanStatus::Published | PlanStatus::Deprecated) {
-            built.push(Plan { id: plan.id.as_str().into(), flows });
+        let rule = template(&format!("{path}.selectionRule"), plan.selection_rule.as_deref())?;
+        let kind = kind(&path, &plan.security, flows.resources, flows.shared)?;
+        let flows_of_plan = flows.flows(&format!("{path}.flows"), &plan.flows)?;
+        let open = matches!(plan.status, PlanStatus::Published | PlanStatus::Deprecated);
+        if let Some(kind) = kind.filter(|_| open && is_for_this_node(plan, flows.shared)) {
+            built.push(Plan { id: plan.id.as_str().into(), flows: flows_of_plan, rule, kind });
         }
     }
+    // A stable sort: of two plans of a kind, the one that the author put first.
+    built.sort_by_key(|plan| plan.kind.order());
     Ok(built)
 }
 
-/// Finds the plan that lets the caller in, and notes who calls. Answers what the client identifier is inferred from.
-pub(crate) async fn admit<'a>(
-    plans: &'a [Plan],
-    call: &mut Call,
-    peer: &Peer,
-) -> Result<(&'a Plan, Arc<str>), Failure> {
-    let Some(plan) = plans.first() else {
-        return Err(Failure::new(StatusCode::UNAUTHORIZED, key::PLAN_UNRESOLVABLE, "Unauthorized"));
+/// A plan with sharding tags is only for gateways that have one of them.
+fn is_for_this_node(plan: &DeployedPlan, shared: &Shared) -> bool {
+    let here = &shared.node.tags;
+    plan.tags.is_empty() || here.is_empty() || plan.tags.iter().any(|tag| here.contains(tag))
+}
+
+fn kind(
+    path: &str,
+    security: &PlanSecurity,
+    resources: &Resources,
+    shared: &Shared,
+) -> Result<Option<Kind>, Rejection> {
+    let settings = security.configuration.as_ref();
+    let kind = match security.security_type {
+        PlanSecurityType::Subscription => return Ok(None),
+        PlanSecurityType::KeyLess => Ok(Kind::KeyLess),
+        PlanSecurityType::ApiKey => api_key::ApiKeyPlan::new(settings, &shared.key_names).map(Kind::ApiKey),
+        PlanSecurityType::Jwt => jwt::JwtPlan::new(settings, shared).map(|plan| Kind::Jwt(Box::new(plan))),
+        PlanSecurityType::Oauth2 => {
+            oauth2::Oauth2Plan::new(settings, resources).map(|plan| Kind::Oauth2(Box::new(plan)))
+        }
     };
-    call.plan = Some(Arc::clone(&plan.id));
-    let inferred = key_less::admit(call, peer);
-    Ok((plan, inferred))
+    kind.map(Some).map_err(|violations| {
+        let place = format!("{path}.security.configuration");
+        let Rejection { path, message, .. } = invalid(&place, &violations);
+        Rejection::new("PLAN_SECURITY", path, message)
+    })
+}
+
+/// Makes available what a template reads.
+async fn ready(template: &Template, call: &mut Call) -> Result<(), Trouble> {
+    provide(template.needs(), call).await.map_err(|_| Trouble)
 }

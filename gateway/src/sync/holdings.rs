@@ -5,9 +5,8 @@
 //! explanation.
 
 use super::status::EnvironmentStatus;
-use super::{ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
+use super::{ApplyChange, ApplyOp, ApplyOutcome, Level, Problem, READABLE};
 use bytes::Bytes;
-use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::{Digest, resource_digest, set_digest};
 use proto::sync::v1::{Batch, BatchKind, Change, Held as WireHeld, Operation, ResumePoint};
 use std::collections::BTreeMap;
@@ -331,10 +330,13 @@ fn upsert(change: &Change, held: Option<&Resource>) -> Result<ApplyOp, Box<Apply
         let (level, problem) = held.exception.clone().unzip();
         return Err(outcome(change, level.unwrap_or(Level::Active), problem));
     }
-    if change.kind != KIND_API || change.schema_version != API_SCHEMA_VERSION {
+    if !READABLE.contains(&(change.kind.as_str(), change.schema_version)) {
+        let readable = READABLE.iter().map(|(kind, version)| format!("{kind} version {version}"));
         let message = format!(
-            "this build reads {KIND_API} version {API_SCHEMA_VERSION}, not {} version {}: upgrade the gateway",
-            change.kind, change.schema_version
+            "this build reads {}, not {} version {}: upgrade the gateway",
+            readable.collect::<Vec<_>>().join(", "),
+            change.kind,
+            change.schema_version
         );
         return Err(refused(change, "INCOMPATIBLE", &message));
     }

@@ -10,6 +10,10 @@ mod session;
 mod status;
 
 use bytes::Bytes;
+use definition::consumer::{
+    API_KEY_SCHEMA_VERSION, KIND_API_KEY, KIND_SUBSCRIPTION, SUBSCRIPTION_SCHEMA_VERSION,
+};
+use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::Digest;
 use secrecy::SecretString;
 use std::future::Future;
@@ -22,6 +26,13 @@ use tonic::transport::Endpoint;
 use uuid::Uuid;
 
 pub use status::{EnvironmentStatus, SyncStatus};
+
+/// The kinds of resources that this build reads, each with the version of its body.
+const READABLE: &[(&str, u32)] = &[
+    (KIND_API, API_SCHEMA_VERSION),
+    (KIND_SUBSCRIPTION, SUBSCRIPTION_SCHEMA_VERSION),
+    (KIND_API_KEY, API_KEY_SCHEMA_VERSION),
+];
 
 /// One resource to put in place or to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 
 use super::holdings::{Checked, Finished, Holdings, Verdict};
 use super::status::Publisher;
-use super::{Applier, ApplyOutcome, Identity, Level, apply};
+use super::{Applier, ApplyOutcome, Identity, Level, READABLE, apply};
 use bytes::Bytes;
-use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use proto::sync::v1::{
     self, ApplyReport, Batch, BatchKind, BootSource, Capability, Down, Drain, EnvironmentState, Health,
     Hello, Inventory, Up, Welcome, down, up,
@@ -99,11 +98,14 @@ impl Upward {
             organization: config.organization.clone(),
             environments: config.environments.clone(),
             sharding_tags: config.tags.clone(),
-            capabilities: vec![Capability {
-                kind: KIND_API.to_owned(),
-                schema_version_min: API_SCHEMA_VERSION,
-                schema_version_max: API_SCHEMA_VERSION,
-            }],
+            capabilities: READABLE
+                .iter()
+                .map(|(kind, version)| Capability {
+                    kind: (*kind).to_owned(),
+                    schema_version_min: *version,
+                    schema_version_max: *version,
+                })
+                .collect(),
             resume,
             boot: boot.into(),
             hostname: config.hostname.clone(),

@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod routes;
 pub(crate) mod runtime;
 
+use crate::consumers::{Consumers, now_ms};
 use crate::endpoint::Shared;
 use crate::health;
 use crate::stop::StopReason;
@@ -52,6 +53,11 @@ impl Table {
         self.routes.load()
     }
 
+    /// Subscriptions and API keys.
+    pub(crate) fn consumers(&self) -> &Consumers {
+        &self.shared.consumers
+    }
+
     /// Ends every stream: the node goes away.
     pub async fn shut_down(&self) {
         for held in self.held.lock().await.values() {
@@ -67,6 +73,9 @@ impl Table {
         change: &ApplyChange,
         replaced: &mut Vec<(Arc<ApiRuntime>, StopReason)>,
     ) -> Result<Level, Rejection> {
+        if Consumers::takes(&change.kind) {
+            return self.shared.consumers.apply(change, now_ms());
+        }
         if change.kind != KIND_API {
             let message = format!("this gateway does not run resources of the kind `{}`", change.kind);
             return Err(Rejection::new("KIND_UNKNOWN", "", message));
@@ -141,13 +150,18 @@ impl Applier for Table {
         let mut held = self.held.lock().await;
         let mut outcomes = Vec::with_capacity(changes.len());
         let mut replaced = Vec::new();
+        let apis = changes.iter().any(|change| change.kind == KIND_API);
         for change in changes {
             let result = self.apply_one(&mut held, &change, &mut replaced);
             outcomes.push(outcome(change, result));
             // A large first batch must not keep the streams of this thread waiting.
             tokio::task::yield_now().await;
         }
-        self.publish(&held);
+        // Who may call is not part of the routes.
+        if apis {
+            self.publish(&held);
+        }
+        self.shared.consumers.measure();
         for (runtime, reason) in replaced {
             runtime.stop.signal(reason);
         }
@@ -174,7 +188,7 @@ fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcom
         }
         Ok(level) => (level, None),
         Err(Rejection { code, path, message }) => {
-            tracing::warn!(api.id = %change.id, code, %path, "a deployment was refused: {message}");
+            tracing::warn!(kind = %change.kind, id = %change.id, code, %path, "a deployment was refused: {message}");
             (Level::Rejected, Some(Problem { code: code.to_owned(), path, message }))
         }
     };

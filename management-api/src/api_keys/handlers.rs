@@ -9,7 +9,7 @@ use crate::extract::{Document, OptionalDocument, Params};
 use crate::scope::Scope;
 use crate::subscriptions::Held;
 use crate::urls;
-use crate::wire::{self, InKey, InSubscription};
+use crate::wire::{self, InKey, InSubscription, Target};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use definition::api_key::{read_expiry, read_renewal};
 use http::header::LOCATION;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -70,12 +70,24 @@ pub(crate) async fn renew_key(
     OptionalDocument(document): OptionalDocument,
 ) -> Result<Response> {
     let custom = params.custom(document.as_ref())?;
-    let mut tx = app.db.begin().await?;
-    let mut held = Held::of_api(&mut tx, &scope, &path.api, &path.subscription).await?;
-    let id = operate::renew(&app, &mut tx, &scope, &actor, &mut held, custom.as_deref()).await?;
-    tx.commit().await?;
+    let (held, id) = renew(&app, &actor, &scope, path.target(), custom.as_deref()).await?;
     let keys = format!("{}/subscriptions/{}/apikeys", urls::api(&scope, held.api.id), held.subscription.id);
     created(&app, &headers, &held, &keys, id)
+}
+
+/// Adds a key, as the API's side.
+pub(crate) async fn renew(
+    app: &AppState,
+    actor: &Actor,
+    scope: &Scope,
+    target: Target<'_>,
+    custom: Option<&str>,
+) -> Result<(Held, Uuid)> {
+    let mut tx = app.db.begin().await?;
+    let mut held = Held::of_api(&mut tx, scope, target.api, target.subscription).await?;
+    let id = operate::renew(app, &mut tx, scope, actor, &mut held, custom).await?;
+    tx.commit().await?;
+    Ok((held, id))
 }
 
 /// 201 with a key.
@@ -92,7 +104,8 @@ pub(super) fn created(
 
 fn shown(app: &AppState, held: &Held, id: Uuid) -> Result<Value> {
     let key = held.keys.iter().find(|key| key.id == id);
-    key.map_or_else(|| Ok(json!({})), |key| key_view(app, held, key))
+    let key = key.ok_or_else(|| anyhow::anyhow!("key {id} vanished inside its own transaction"))?;
+    key_view(app, held, key)
 }
 
 /// Moves the date on which a key ends
@@ -108,7 +121,7 @@ pub(crate) async fn update_key(
     Document(document): Document,
 ) -> Result<Json<Value>> {
     let expiry = read_expiry(&document, &path.key)?.and_then(DateTime::from_timestamp_millis);
-    let (held, id) = act(&app, &actor, &scope, &path, Action::ExpireAt(expiry)).await?;
+    let (held, id) = act(&app, &actor, &scope, (path.target(), &path.key), Action::ExpireAt(expiry)).await?;
     Ok(Json(shown(&app, &held, id)?))
 }
 
@@ -122,7 +135,7 @@ pub(crate) async fn revoke_key(
     scope: Scope,
     Path(path): Path<InKey>,
 ) -> Result<StatusCode> {
-    act(&app, &actor, &scope, &path, Action::Revoke).await?;
+    act(&app, &actor, &scope, (path.target(), &path.key), Action::Revoke).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -136,20 +149,21 @@ pub(crate) async fn reactivate_key(
     scope: Scope,
     Path(path): Path<InKey>,
 ) -> Result<Json<Value>> {
-    let (held, id) = act(&app, &actor, &scope, &path, Action::Reactivate).await?;
+    let (held, id) = act(&app, &actor, &scope, (path.target(), &path.key), Action::Reactivate).await?;
     Ok(Json(shown(&app, &held, id)?))
 }
 
-async fn act(
+/// Does something to one key, as the API's side.
+pub(crate) async fn act(
     app: &AppState,
     actor: &Actor,
     scope: &Scope,
-    path: &InKey,
+    (target, key): (Target<'_>, &str),
     action: Action,
 ) -> Result<(Held, Uuid)> {
     let mut tx = app.db.begin().await?;
-    let mut held = Held::of_api(&mut tx, scope, &path.api, &path.subscription).await?;
-    let id = operate::act(app, &mut tx, scope, actor, &mut held, (&path.key, action)).await?;
+    let mut held = Held::of_api(&mut tx, scope, target.api, target.subscription).await?;
+    let id = operate::act(app, &mut tx, scope, actor, &mut held, (key, action)).await?;
     tx.commit().await?;
     Ok((held, id))
 }

@@ -52,7 +52,7 @@ pub(super) async fn add_key(
     let hash = api_key_hash(key.expose_secret());
     if custom.is_some() {
         environments::store::lock(tx, scope).await?;
-        if store::is_taken(tx, scope, &hash, &held.subscription).await? {
+        if store::is_taken(tx, scope, &hash, held.application.id, held.api.id).await? {
             let message = "API key already exists: choose another one, or leave it out to get a random one";
             return Err(ApiError::plainly_refused("apiKey.existing", message));
         }

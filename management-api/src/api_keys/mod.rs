@@ -3,7 +3,7 @@
 pub(crate) mod consumer;
 pub(crate) mod handlers;
 pub(crate) mod issue;
-mod operate;
+pub(crate) mod operate;
 pub(crate) mod store;
 pub(crate) mod view;
 

@@ -89,7 +89,7 @@ pub(super) async fn act(
 
 /// What may be done to one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Revoke,
     Reactivate,
     ExpireAt(Option<DateTime<Utc>>),

@@ -3,7 +3,6 @@
 use super::KeyRecord;
 use crate::db::{Db, Tx, on};
 use crate::scope::Scope;
-use crate::subscriptions::SubscriptionRecord;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -41,27 +40,50 @@ pub(crate) async fn of_subscription_in(tx: &mut Tx, subscription: Uuid) -> sqlx:
     Ok(rows.into_iter().map(record).collect())
 }
 
-/// True when a key with this hash exists that `subscription` cannot have too: one of another application, or one for
-/// the same API. The caller holds the environment.
+/// How many keys with a hash exist that an application cannot have too for an API: those of other applications, and
+/// its own for the same API.
+const TAKEN: &str = "select count(*) from api_keys k join subscriptions s on s.id = k.subscription_id
+ where k.hash = $1 and s.organization_id = $2 and s.environment_id = $3
+   and (s.application_id <> $4 or s.api_id = $5)";
+
+/// True when an application cannot have this key for an API. The caller holds the environment.
 pub(crate) async fn is_taken(
     tx: &mut Tx,
     scope: &Scope,
     hash: &str,
-    subscription: &SubscriptionRecord,
+    application: Uuid,
+    api: Uuid,
 ) -> sqlx::Result<bool> {
     let count: i64 = on!(tx tx, connection => {
-        sqlx::query_scalar(
-            "select count(*) from api_keys k join subscriptions s on s.id = k.subscription_id
-             where k.hash = $1 and s.organization_id = $2 and s.environment_id = $3
-               and (s.application_id <> $4 or s.api_id = $5)",
-        )
-        .bind(hash)
-        .bind(&scope.organization)
-        .bind(&scope.environment)
-        .bind(subscription.application_id)
-        .bind(subscription.api_id)
-        .fetch_one(connection)
-        .await?
+        sqlx::query_scalar(TAKEN)
+            .bind(hash)
+            .bind(&scope.organization)
+            .bind(&scope.environment)
+            .bind(application)
+            .bind(api)
+            .fetch_one(connection)
+            .await?
+    });
+    Ok(count > 0)
+}
+
+/// The same, as it is at this moment.
+pub(crate) async fn is_taken_now(
+    db: &Db,
+    scope: &Scope,
+    hash: &str,
+    application: Uuid,
+    api: Uuid,
+) -> sqlx::Result<bool> {
+    let count: i64 = on!(db db, pool => {
+        sqlx::query_scalar(TAKEN)
+            .bind(hash)
+            .bind(&scope.organization)
+            .bind(&scope.environment)
+            .bind(application)
+            .bind(api)
+            .fetch_one(pool)
+            .await?
     });
     Ok(count > 0)
 }

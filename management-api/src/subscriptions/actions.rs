@@ -9,7 +9,7 @@ use crate::error::{ApiError, Result};
 use crate::extract::{Document, Params};
 use crate::plans;
 use crate::scope::Scope;
-use crate::wire::{self, InSubscription};
+use crate::wire::{self, InSubscription, Target};
 use axum::Json;
 use axum::extract::{Path, State};
 use definition::plan::PlanStatus;
@@ -33,7 +33,7 @@ pub(crate) async fn process_subscription(
     Document(document): Document,
 ) -> Result<Json<Value>> {
     let decision = read_decision(&document, &path.subscription)?;
-    Ok(Json(view::of_api(&decide(&app, &actor, &scope, &path, decision).await?)?))
+    Ok(Json(view::of_api(&decide(&app, &actor, &scope, path.target(), decision).await?)?))
 }
 
 /// Answers a pending subscription.
@@ -41,11 +41,11 @@ pub(super) async fn decide(
     app: &AppState,
     actor: &Actor,
     scope: &Scope,
-    path: &InSubscription,
+    target: Target<'_>,
     decision: SubscriptionDecision,
 ) -> Result<Held> {
     let mut tx = app.db.begin().await?;
-    let mut held = Held::of_api(&mut tx, scope, &path.api, &path.subscription).await?;
+    let mut held = Held::of_api(&mut tx, scope, target.api, target.subscription).await?;
     let now = app.clock.now();
     let action = if decision.accepted { SubscriptionAction::Accept } else { SubscriptionAction::Reject };
     if decision.accepted && held.plan()?.status == PlanStatus::Closed {
@@ -97,7 +97,7 @@ pub(crate) async fn change_status(
             return Err(ApiError::bad_request(message));
         }
     };
-    Ok(Json(view::of_api(&act(&app, &actor, &scope, &path, action).await?)?))
+    Ok(Json(view::of_api(&act(&app, &actor, &scope, path.target(), action).await?)?))
 }
 
 /// Lets the publisher act on a subscription.
@@ -105,11 +105,11 @@ pub(super) async fn act(
     app: &AppState,
     actor: &Actor,
     scope: &Scope,
-    path: &InSubscription,
+    target: Target<'_>,
     action: SubscriptionAction,
 ) -> Result<Held> {
     let mut tx = app.db.begin().await?;
-    let mut held = Held::of_api(&mut tx, scope, &path.api, &path.subscription).await?;
+    let mut held = Held::of_api(&mut tx, scope, target.api, target.subscription).await?;
     held.act(action, actor, app.clock.now())?;
     held.save(&mut tx, scope, actor, audited(action)).await?;
     tx.commit().await?;
@@ -139,7 +139,7 @@ pub(crate) async fn transfer_subscription(
     Path(path): Path<InSubscription>,
     Document(document): Document,
 ) -> Result<Json<Value>> {
-    Ok(Json(view::of_api(&transfer(&app, &actor, &scope, &path, &document).await?)?))
+    Ok(Json(view::of_api(&transfer(&app, &actor, &scope, path.target(), &document).await?)?))
 }
 
 /// Moves a live subscription.
@@ -147,12 +147,12 @@ pub(super) async fn transfer(
     app: &AppState,
     actor: &Actor,
     scope: &Scope,
-    path: &InSubscription,
+    target: Target<'_>,
     document: &Value,
 ) -> Result<Held> {
-    let wanted = read_transfer(document, &path.subscription)?;
+    let wanted = read_transfer(document, target.subscription)?;
     let mut tx = app.db.begin().await?;
-    let mut held = Held::of_api(&mut tx, scope, &path.api, &path.subscription).await?;
+    let mut held = Held::of_api(&mut tx, scope, target.api, target.subscription).await?;
     let plan = plans::handlers::named(&held.plans, &wanted)?;
     rules::check_transfer(held.plan()?, plan)?;
     let status = held.subscription.status;

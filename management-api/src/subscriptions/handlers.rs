@@ -12,7 +12,7 @@ use crate::extract::{Document, OptionalDocument, Params};
 use crate::page::PageParams;
 use crate::scope::Scope;
 use crate::urls;
-use crate::wire::{self, InApi, InSubscription};
+use crate::wire::{self, InApi, InSubscription, Target};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -122,14 +122,25 @@ pub(crate) async fn update_subscription(
     Path(path): Path<InSubscription>,
     Document(document): Document,
 ) -> Result<Json<Value>> {
+    Ok(Json(view::of_api(&update(&app, &actor, &scope, path.target(), &document).await?)?))
+}
+
+/// Changes an accepted subscription as its publisher.
+pub(super) async fn update(
+    app: &AppState,
+    actor: &Actor,
+    scope: &Scope,
+    target: Target<'_>,
+    document: &Value,
+) -> Result<Held> {
     let mut tx = app.db.begin().await?;
-    let mut held = Held::of_api(&mut tx, &scope, &path.api, &path.subscription).await?;
+    let mut held = Held::of_api(&mut tx, scope, target.api, target.subscription).await?;
     let id = held.subscription.id.to_string();
     if held.subscription.status != SubscriptionStatus::Accepted {
         let message = format!("Subscription [{id}] is not accepted, so it cannot be changed");
         return Err(ApiError::refused("subscription.notUpdatable", message, &[("subscription", &id)]));
     }
-    let update = read_update(&document, &id, held.subscription.configuration.as_ref())?;
+    let update = read_update(document, &id, held.subscription.configuration.as_ref())?;
     let now = app.clock.now();
     held.end_at(update.ending_at_ms.and_then(date), now);
     let subscription = &mut held.subscription;
@@ -137,9 +148,9 @@ pub(crate) async fn update_subscription(
     subscription.configuration = update.configuration.or(subscription.configuration.take());
     subscription.metadata = update.metadata.unwrap_or_else(|| std::mem::take(&mut subscription.metadata));
     subscription.updated_at = subscription.updated_at.max(now);
-    held.save(&mut tx, &scope, &actor, "subscription.update").await?;
+    held.save(&mut tx, scope, actor, "subscription.update").await?;
     tx.commit().await?;
-    Ok(Json(view::of_api(&held)?))
+    Ok(held)
 }
 
 /// A date that was read; the reader has checked its range.

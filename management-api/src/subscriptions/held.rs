@@ -132,16 +132,25 @@ impl Held {
     }
 
     async fn read(app: &AppState, scope: &Scope, text: &str) -> Result<Held> {
-        let gone = || not_found(text);
         let id = id(text, NOT_FOUND, "subscription")?;
-        let subscription = store::find(&app.db, scope, id).await?.ok_or_else(gone)?;
+        let found = store::find(&app.db, scope, id).await?.ok_or_else(|| not_found(text))?;
+        Held::read_with(app, scope, found).await
+    }
+
+    /// A subscription that was read, with the rest as it is now.
+    pub(super) async fn read_with(
+        app: &AppState,
+        scope: &Scope,
+        subscription: SubscriptionRecord,
+    ) -> Result<Held> {
+        let gone = || not_found(&subscription.id.to_string());
         let api = apis::store::find(&app.db, scope, subscription.api_id).await?.ok_or_else(gone)?;
         let application = applications::store::find(&app.db, scope, subscription.application_id).await?;
         Ok(Held {
             plans: plans::store::list(&app.db, &api).await?,
             api,
             application: application.ok_or_else(gone)?,
-            keys: api_keys::store::of_subscription(&app.db, id).await?,
+            keys: api_keys::store::of_subscription(&app.db, subscription.id).await?,
             subscription,
         })
     }

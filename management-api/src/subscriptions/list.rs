@@ -76,17 +76,39 @@ pub(crate) struct Expand {
     security: bool,
 }
 
+/// How a dialect calls its filters.
+pub(crate) struct FilterNames {
+    pub(crate) apis: &'static str,
+    pub(crate) plans: &'static str,
+    pub(crate) applications: &'static str,
+    pub(crate) statuses: &'static str,
+    pub(crate) key: &'static str,
+}
+
+const BETA: FilterNames = FilterNames {
+    apis: "api",
+    plans: "plan",
+    applications: "application",
+    statuses: "status",
+    key: "api_key",
+};
+
 impl Filter {
-    /// Reads the parameters. Ids and statuses that do not exist match nothing.
+    /// Reads the beta's parameters.
     pub(crate) fn read(pairs: &Pairs) -> Filter {
+        Filter::named(pairs, &BETA)
+    }
+
+    /// Reads the parameters. Ids and statuses that do not exist match nothing.
+    pub(crate) fn named(pairs: &Pairs, names: &FilterNames) -> Filter {
         let ids = |name| values(pairs, name).map(|ids| ids.iter().filter_map(|id| id.parse().ok()).collect());
-        let statuses = values(pairs, "status")
+        let statuses = values(pairs, names.statuses)
             .map(|labels| labels.iter().filter_map(|label| SubscriptionStatus::parse(label)).collect());
-        let key = pairs.iter().find(|(name, value)| name == "api_key" && !value.is_empty());
+        let key = pairs.iter().find(|(name, value)| name == names.key && !value.is_empty());
         Filter {
-            apis: ids("api"),
-            plans: ids("plan"),
-            applications: ids("application"),
+            apis: ids(names.apis),
+            plans: ids(names.plans),
+            applications: ids(names.applications),
             statuses: statuses.unwrap_or_else(|| vec![SubscriptionStatus::Accepted]),
             key_hash: key.map(|(_, key)| api_key_hash(key)),
         }
@@ -102,7 +124,7 @@ impl Expand {
 }
 
 /// The values of a parameter, comma-separated or repeated. `None`: it is absent or empty.
-fn values(pairs: &Pairs, name: &str) -> Option<Vec<String>> {
+pub(super) fn values(pairs: &Pairs, name: &str) -> Option<Vec<String>> {
     let of_name = pairs.iter().filter(|(key, _)| key == name).flat_map(|(_, value)| value.split(','));
     let values: Vec<String> =
         of_name.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect();

@@ -16,6 +16,8 @@ mod rules;
 pub(crate) mod store;
 mod subscribe;
 pub(crate) mod sweep;
+pub(crate) mod v2;
+pub(crate) mod verify;
 mod view;
 
 pub(crate) use held::Held;

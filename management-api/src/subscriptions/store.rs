@@ -134,13 +134,13 @@ where
 }
 
 /// ` in (…)`; an empty list matches nothing.
-fn push_list<D: Database, T: Clone>(query: &mut QueryBuilder<D>, values: &[T])
+fn push_list<D: Database, T>(query: &mut QueryBuilder<D>, values: &[T])
 where
-    for<'q> T: Encode<'q, D> + Type<D>,
+    for<'q> T: Clone + Encode<'q, D> + Type<D>,
 {
-    query.push(" in (select null where 1 = 0");
+    query.push(" in (null");
     for value in values {
-        query.push(" union all select ").push_bind(value.clone());
+        query.push(", ").push_bind(value.clone());
     }
     query.push(")");
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 on_both_engines! {
     what_is_read_can_be_sent_back,
+    properties_resources_and_templates_are_kept_from_the_start,
     identity_and_type_stay,
     entity_tags_rise_and_guard,
     paths_exclude_each_other_by_prefix,
@@ -29,6 +30,27 @@ async fn what_is_read_can_be_sent_back(rest: Rest) {
         after["plans"][index]["updatedAt"] = plan["updatedAt"].clone();
     }
     assert_eq!(after, before);
+}
+
+async fn properties_resources_and_templates_are_kept_from_the_start(rest: Rest) {
+    let mut sent = document("/p");
+    sent["properties"] = json!([{"key": "k", "value": "v"}]);
+    sent["resources"] =
+        json!([{"name": "r", "type": "unknown", "enabled": false, "configuration": {"a": 1}}]);
+    sent["responseTemplates"] = json!({"DEFAULT": {"*/*": {"status": 400, "body": "no"}}});
+    let created = rest.post(APIS, &sent).await.is(201).json();
+    assert_eq!(created["properties"][0]["value"], "v");
+    assert_eq!(created["resources"][0]["configuration"], json!({"a": 1}));
+    assert_eq!(created["responseTemplates"]["DEFAULT"]["*/*"]["body"], "no");
+    let api = format!("{APIS}/{}", created["id"].as_str().unwrap());
+    assert_eq!(rest.get(&api).await.is(200).json(), created);
+    for member in ["properties", "resources", "responseTemplates"] {
+        let mut wrong = document("/q");
+        wrong[member] = json!("text");
+        let refused = rest.post(APIS, &wrong).await;
+        assert_eq!(refused.refusal(), "400 data.invalid", "{member}");
+        assert_eq!(refused.json()["details"][0]["path"], member);
+    }
 }
 
 async fn identity_and_type_stay(rest: Rest) {

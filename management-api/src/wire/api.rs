@@ -35,6 +35,12 @@ pub struct CreateApi {
     #[schema(required = false)]
     pub flows: Vec<Flow>,
     #[schema(required = false)]
+    pub properties: Vec<Property>,
+    #[schema(required = false)]
+    pub resources: Vec<Resource>,
+    #[schema(required = false)]
+    pub response_templates: BTreeMap<String, BTreeMap<String, ResponseTemplate>>,
+    #[schema(required = false)]
     pub groups: Vec<String>,
 }
 

@@ -17,6 +17,7 @@ mod plan;
 mod plugin;
 mod subscription;
 mod tokens;
+mod v2;
 
 pub use api::*;
 pub use api_key::*;
@@ -32,3 +33,4 @@ pub use plan::*;
 pub use plugin::*;
 pub use subscription::*;
 pub use tokens::*;
+pub use v2::*;

@@ -170,3 +170,22 @@ pub struct InApplicationKey {
     /// Id of the key, not the key itself.
     pub key: String,
 }
+
+/// A subscription of an API as paths name it, whichever dialect they are of.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    pub api: &'a str,
+    pub subscription: &'a str,
+}
+
+impl InSubscription {
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target { api: &self.api, subscription: &self.subscription }
+    }
+}
+
+impl InKey {
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target { api: &self.api, subscription: &self.subscription }
+    }
+}

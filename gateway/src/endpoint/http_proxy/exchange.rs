@@ -4,7 +4,7 @@ use super::body::RequestBody;
 use super::client::Unanswered;
 use super::fault::Fault;
 use super::target::Place;
-use super::{HttpProxy, events, headers, redirect};
+use super::{HttpProxy, headers, redirect};
 use crate::call::Call;
 use crate::call::body::Body;
 use crate::call::coding::{self, Coding};
@@ -197,9 +197,6 @@ fn fill(call: &mut Call, response: Response<Body>) {
             }
             coding::strip(&mut headers);
         }
-    }
-    if matches!(body, Body::Stream(_)) && events::is_stream(&headers) {
-        body = events::until_stopped(body, &call.stop);
     }
     call.response.status = head.status;
     call.response.headers = headers;

@@ -7,7 +7,6 @@ mod answer;
 mod body;
 mod client;
 mod connect;
-mod events;
 mod exchange;
 mod fault;
 mod frames;

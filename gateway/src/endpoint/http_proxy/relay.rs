@@ -3,10 +3,9 @@
 use super::frames::{self, Frames};
 use super::transport::Transport;
 use crate::http::io::Io;
-use crate::stop::{Stop, StopReason};
+use crate::stop::{StopReason, StopWatch};
 use bytes::Bytes;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -18,6 +17,7 @@ const BUFFER_BYTES: usize = 8 * 1024;
 const CLOSE_TIMEOUT_MS: u64 = 1000;
 /// Codes of RFC 6455 and its registry.
 const GOING_AWAY: u16 = 1001;
+const POLICY_VIOLATION: u16 = 1008;
 const SERVICE_RESTART: u16 = 1012;
 const TRY_AGAIN_LATER: u16 = 1013;
 
@@ -28,7 +28,7 @@ pub(super) struct Relay {
     pub(super) early: Bytes,
     /// Greatest time without a byte in either direction.
     pub(super) patience: Option<Duration>,
-    pub(super) stop: Arc<Stop>,
+    pub(super) stop: StopWatch,
 }
 
 impl Relay {
@@ -53,6 +53,7 @@ impl Relay {
             StopReason::Stopped => (TRY_AGAIN_LATER, "Try Again Later"),
             StopReason::Redeployed => (SERVICE_RESTART, "Service Restart"),
             StopReason::Shutdown => (GOING_AWAY, "Endpoint unavailable"),
+            StopReason::AccessEnded => (POLICY_VIOLATION, "Subscription ended"),
         };
         let farewell = async {
             if up.between() {

@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::call::body::Body;
 use crate::failure::{Failure, key};
 use crate::http::hop::has_token;
+use crate::stop::StopWatch;
 use bytes::Bytes;
 use http::header::{CONNECTION, DATE, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
@@ -47,7 +48,8 @@ pub(super) async fn upgrade(proxy: &HttpProxy, call: &mut Call, place: &Place) -
     // The gateway dates its own answers.
     headers.remove(DATE);
     let patience = client::limit(proxy.client.http().idle_timeout);
-    let relay = Relay { backend, early, patience, stop: Arc::clone(&call.stop) };
+    let stop = StopWatch::with_lease(Arc::clone(&call.stop), call.lease.as_ref());
+    let relay = Relay { backend, early, patience, stop };
     call.response.status = StatusCode::SWITCHING_PROTOCOLS;
     call.response.headers = headers;
     call.response.body = Body::Empty;

@@ -2,7 +2,7 @@
 
 use super::print::{Printer, Tail};
 use crate::endpoint::StartingCursor;
-use crate::entrypoint::{Exchange, GOAWAY};
+use crate::entrypoint::{Exchange, farewell};
 use crate::failure::Failure;
 use crate::http::frame::Frame;
 use crate::http::respond;
@@ -81,7 +81,7 @@ impl Collect {
             taken: 0,
             cursor: None,
             deadline,
-            stop: StopWatch::new(Arc::clone(exchange.stop)),
+            stop: exchange.watch(),
             json: respond::accepts_json(&exchange.head.headers),
             meter: Arc::clone(exchange.meter),
             _open: exchange.meter.open(),
@@ -126,8 +126,8 @@ impl Collect {
     fn stopped(&mut self, reason: StopReason) -> Frame {
         match reason {
             StopReason::Redeployed => self.end(None),
-            StopReason::Stopped | StopReason::Shutdown => {
-                let mut message = Message::new(Some(GOAWAY.into()));
+            StopReason::Stopped | StopReason::Shutdown | StopReason::AccessEnded => {
+                let mut message = Message::new(Some(farewell(reason).into()));
                 message.id = Some("goaway".to_owned());
                 self.end(Some(message))
             }

@@ -5,7 +5,7 @@
 pub(crate) mod format;
 
 use super::accept::{self, MediaType};
-use super::{Entrypoint, Exchange, GOAWAY, Handler};
+use super::{Entrypoint, Exchange, Handler, farewell};
 use crate::call::body::Body;
 use crate::failure::Failure;
 use crate::http::frame::{ChunkBuilder, Frame};
@@ -13,7 +13,7 @@ use crate::http::reply::Reply;
 use crate::http::respond;
 use crate::message::{Message, MessageStream, WireFormat};
 use crate::meter::{EntrypointMeter, OpenStream};
-use crate::stop::StopWatch;
+use crate::stop::{StopReason, StopWatch};
 use async_trait::async_trait;
 use bytes::Bytes;
 use definition::api::Settings;
@@ -74,7 +74,7 @@ impl Entrypoint for Events {
         };
         let events = EventStream {
             source: Some(source),
-            stop: StopWatch::new(Arc::clone(exchange.stop)),
+            stop: exchange.watch(),
             heartbeat: Box::pin(tokio::time::sleep(interval)),
             interval,
             last: Instant::now(),
@@ -145,9 +145,9 @@ impl EventStream {
         Frame::plain(format::error(&Uuid::new_v4().to_string(), &content))
     }
 
-    fn goaway(&mut self) -> Frame {
+    fn goaway(&mut self, reason: StopReason) -> Frame {
         self.source = None;
-        Frame::plain(format::goaway(rand::random_range(RETRY_AFTER_GOAWAY_MS), GOAWAY))
+        Frame::plain(format::goaway(rand::random_range(RETRY_AFTER_GOAWAY_MS), farewell(reason)))
     }
 
     /// Ready when nothing was sent for an interval. The timer is set anew only when it fires, not for every event.
@@ -178,8 +178,10 @@ impl Stream for EventStream {
         }
         if this.unchecked == EVENTS_BETWEEN_STOP_CHECKS {
             this.unchecked = 0;
-            if this.source.is_some() && this.stop.poll(cx).is_ready() {
-                return Poll::Ready(Some(this.goaway()));
+            if this.source.is_some()
+                && let Poll::Ready(reason) = this.stop.poll(cx)
+            {
+                return Poll::Ready(Some(this.goaway(reason)));
             }
         }
         let Some(source) = &mut this.source else { return Poll::Ready(None) };
@@ -196,8 +198,8 @@ impl Stream for EventStream {
             Poll::Pending => {}
         }
         this.unchecked = 0;
-        if this.stop.poll(cx).is_ready() {
-            return Poll::Ready(Some(this.goaway()));
+        if let Poll::Ready(reason) = this.stop.poll(cx) {
+            return Poll::Ready(Some(this.goaway(reason)));
         }
         this.poll_heartbeat(cx).map(Some)
     }

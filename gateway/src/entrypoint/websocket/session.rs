@@ -78,7 +78,7 @@ impl Session {
             context: exchange.writer(),
             publisher,
             source,
-            stop: StopWatch::new(Arc::clone(exchange.stop)),
+            stop: exchange.watch(),
             meter: Arc::clone(exchange.meter),
             _open: exchange.meter.open(),
         }
@@ -234,6 +234,8 @@ fn farewell(reason: StopReason) -> End {
         StopReason::Stopped => End::Close(CloseCode::Again, "Try Again Later"),
         StopReason::Redeployed => End::Close(CloseCode::Restart, "Service Restart"),
         StopReason::Shutdown => End::Close(CloseCode::Away, "Endpoint unavailable"),
+        // Not "try again": the next attempt is refused.
+        StopReason::AccessEnded => End::Close(CloseCode::Policy, "Subscription ended"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules of holdings: batches in, verdicts out.
 
 use super::*;
+use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use pretty_assertions::assert_eq;
 
 const EPOCH: &[u8] = b"epoch-1";
