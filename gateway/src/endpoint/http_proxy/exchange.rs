@@ -23,7 +23,11 @@ pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Plac
     let mut headers = headers::request(call, proxy.client.http(), http2);
     proxy.set_headers(call, &mut headers).await?;
     let mut method = call.request.head.method.clone();
-    let mut body = Some(std::mem::take(&mut call.request.body));
+    // What can be sent again stays with the call, for policies that do.
+    let mut body = Some(match &call.request.body {
+        Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
+        Body::Empty | Body::Stream(_) => call.request.body.take(),
+    });
     let mut left = if proxy.client.http().follow_redirects { redirect::REDIRECTS_MAX } else { 0 };
     let response = loop {
         let outgoing = Outgoing { method: method.clone(), headers: headers.clone(), http2 };
@@ -41,10 +45,6 @@ pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Plac
         }
         (place, method) = (next_place, next_method);
     };
-    // What can be sent again stays with the call, for policies that do.
-    if let Some(body) = body {
-        call.request.body = body;
-    }
     fill(call, response);
     Ok(())
 }

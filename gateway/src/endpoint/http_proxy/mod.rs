@@ -39,6 +39,7 @@ use std::sync::Arc;
 use target::{Climbs, Place, Target};
 
 pub use shared::Clients;
+pub use upstream::Upstream;
 
 /// One endpoint.
 struct HttpProxy {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 fn introspector(url: &str, settings: Value, server: Value) -> Introspector {
     let mut configuration = json!({"introspectionEndpoint": url});
     configuration.as_object_mut().unwrap().extend(server.as_object().unwrap().clone());
-    let resource = json!({"name": "server", "type": "oauth2", "enabled": true, "configuration": configuration});
+    let resource =
+        json!({"name": "server", "type": "oauth2", "enabled": true, "configuration": configuration});
     let resources = [serde_json::from_value(resource).unwrap()];
     let resources = Resources::build(&resources, &Shared::default()).unwrap();
     let mut all = json!({"oauthResource": "server"});
@@ -77,7 +78,10 @@ async fn the_token_goes_where_the_server_wants_it() {
     assert_eq!(outcome(&introspector(&server.url, json!({}), header), TOKEN).await, "ok");
     let (line, headers, _) = server.last();
     assert_eq!(line, "GET /x");
-    assert_eq!((&headers["x-token"], &headers["x-me"]), (&"t".parse().unwrap(), &"Own bWU6".parse().unwrap()));
+    assert_eq!(
+        (&headers["x-token"], &headers["x-me"]),
+        (&"t".parse().unwrap(), &"Own bWU6".parse().unwrap())
+    );
 }
 
 #[tokio::test]
