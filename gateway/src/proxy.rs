@@ -12,7 +12,7 @@ use crate::table::groups::{Choice, Groups};
 use crate::table::runtime::ApiRuntime;
 use async_trait::async_trait;
 use definition::connector::Mode;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRAILER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use std::sync::Arc;
 
@@ -131,8 +131,13 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
         }
         None => {
             let endless = head.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);
+            // Trailers are possible behind chunks only.
+            let trailers = head.headers().contains_key(TRAILER);
+            if trailers {
+                head.headers_mut().remove(CONTENT_LENGTH);
+            }
             let body = match response.body {
-                body @ Body::Stream(_) if endless || call.lease.is_some() => {
+                body @ Body::Stream(_) if endless || trailers || call.lease.is_some() => {
                     let stop = StopWatch::with_lease(Arc::clone(&call.stop), call.lease.as_ref());
                     Body::stream(LeasedBody::new(body, stop, endless))
                 }

@@ -2,6 +2,7 @@
 
 use super::{Context, configuration, flow};
 use crate::api::{Property, Resource, ResponseTemplate};
+use crate::policy::transform_headers::is_header_name;
 use crate::reader::{Node, Stage};
 use crate::resource;
 use crate::secrets::MASK;
@@ -93,6 +94,16 @@ pub(super) fn read_templates(node: &Node<'_>) -> IndexMap<String, IndexMap<Strin
     templates
 }
 
+/// A header that HTTP cannot carry would make every gateway refuse the API.
+fn check_header(node: &Node<'_>, name: &str, value: &str) {
+    if !is_header_name(name) {
+        node.wrong(Stage::Resources, "is no HTTP header name, use letters, digits and dashes");
+    }
+    if value.bytes().any(|byte| byte != b'\t' && (byte < b' ' || byte == 0x7f)) {
+        node.wrong(Stage::Resources, "must not hold line breaks or other control characters");
+    }
+}
+
 fn read_template(node: &Node<'_>) -> Option<ResponseTemplate> {
     node.required_object()?;
     let beta = node.get("status");
@@ -105,6 +116,7 @@ fn read_template(node: &Node<'_>) -> Option<ResponseTemplate> {
     let header = |(name, value): (&String, &Value)| {
         let text = value.as_str().map(str::to_owned);
         let text = text.or_else(|| headers.get(name).text()).unwrap_or_default();
+        check_header(&headers.get(name), name, &text);
         (name.clone(), text)
     };
     Some(ResponseTemplate {

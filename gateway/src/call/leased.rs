@@ -45,11 +45,9 @@ impl HttpBody for LeasedBody {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
+    // The size stays unknown: what has trailers, or may be cut off, is sent in chunks unless its head says otherwise.
+
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
     }
 }

@@ -144,7 +144,14 @@ pub(crate) async fn run(steps: &[Step], phase: Phase, call: &mut Call) -> Result
 pub(crate) async fn holds(condition: Option<&Template>, call: &mut Call) -> Result<bool, Failure> {
     let Some(condition) = condition else { return Ok(true) };
     provide(condition.needs(), call).await?;
-    Ok(expression::truth(condition, &Scope::of(call)).is_ok_and(|truth| truth == Some(true)))
+    match expression::truth(condition, &Scope::of(call)) {
+        Ok(truth) => Ok(truth == Some(true)),
+        Err(error) => {
+            // Without the condition's text, which may hold what is nobody's business.
+            tracing::warn!(api.id = %call.api.id, %error, "a condition cannot be evaluated and counts as false");
+            Ok(false)
+        }
+    }
 }
 
 /// Reads bodies as a whole when somebody looks at them.

@@ -3,7 +3,7 @@
 //! Both are looked at before anything else happens to a request: a client cannot name a header as its connection's own
 //! after a policy has set it, and a body whose end could be understood in two ways is not read at all.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Version};
 
 /// Named by `Connection` for a reason of their own, and looked at later.
@@ -25,6 +25,15 @@ pub(crate) fn strip_named(headers: &mut HeaderMap) {
     let names: Vec<HeaderName> =
         tokens.filter(|token| !usual(token)).filter_map(|token| HeaderName::try_from(token).ok()).collect();
     for name in names.iter().filter(|name| !MEANT.contains(name)) {
+        headers.remove(name);
+    }
+}
+
+/// Takes away what says how a response is framed, and what belongs to the connection: whoever writes the response says
+/// it, and nobody else may.
+pub(crate) fn strip_framing(headers: &mut HeaderMap) {
+    let keep_alive = HeaderName::from_static("keep-alive");
+    for name in [CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, keep_alive] {
         headers.remove(name);
     }
 }

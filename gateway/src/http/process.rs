@@ -1,5 +1,6 @@
 //! From a routed request to its reply: plan, flows, entrypoint, endpoint, and back through the flows.
 
+use super::hop;
 use super::ids;
 use super::reply::Reply;
 use super::respond;
@@ -21,6 +22,7 @@ use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
 use bytes::Bytes;
 use definition::policy::Phase;
 use definition::qos::{EntrypointKind, Mismatch, check_connection};
+use http::header::CONTENT_LENGTH;
 use http::{Response, StatusCode};
 use std::sync::Arc;
 
@@ -144,10 +146,15 @@ async fn messages(
     let mut reply = handler.handle(exchange, body).await?;
     if chosen.iter().any(|flow| !flow.response.is_empty()) {
         call.response.status = reply.status();
-        std::mem::swap(&mut call.response.headers, reply.headers_mut());
+        call.response.headers = reply.headers_mut().clone();
         response_flows(call, chosen).await?;
-        std::mem::swap(&mut call.response.headers, reply.headers_mut());
+        // The head of a handshake is not the author's to change; it would break the handshake.
         if !matches!(reply, Reply::Upgrade { .. }) {
+            hop::strip_framing(&mut call.response.headers);
+            if let Some(length) = reply.headers_mut().remove(CONTENT_LENGTH) {
+                call.response.headers.insert(CONTENT_LENGTH, length);
+            }
+            *reply.headers_mut() = call.response.headers.clone();
             reply.set_status(call.response.status);
         }
         received.set(call.snapshot());

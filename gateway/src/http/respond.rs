@@ -1,5 +1,6 @@
 //! Answers that end an exchange before anything was streamed, in the format that the caller accepts.
 
+use super::hop;
 use crate::call::Call;
 use crate::entrypoint::accept;
 use crate::expression::{self, Scope};
@@ -216,6 +217,7 @@ async fn from_template(
     for (name, value) in &template.headers {
         headers.insert(name, value.clone());
     }
+    hop::strip_framing(headers);
     headers.insert(CONTENT_LENGTH, body.len().into());
     *response.body_mut() = body.into();
     add_headers(failure, &mut response);
@@ -233,7 +235,11 @@ async fn evaluate(failure: &Failure, call: &mut Call, body: &Template) -> Option
     });
     let extra = [("error", error), ("parameters", Value::Object(parameters))];
     let scope = Scope { call, message: None, extra: &extra };
-    let text = expression::text(body, &scope).ok()?;
+    let text = expression::text(body, &scope);
+    let text = text.inspect_err(|error| {
+        tracing::warn!(api.id = %call.api.id, %error, "the body of a response template cannot be evaluated");
+    });
+    let text = text.ok()?;
     Some(text.map(Cow::into_owned).unwrap_or_default())
 }
 

@@ -112,3 +112,27 @@ async fn preflights_are_shown_to_flows_when_the_api_says_so() {
         assert_eq!(header(&answer, "x-response").is_some(), shown);
     }
 }
+
+#[tokio::test]
+async fn framing_is_not_for_flows_to_change() {
+    let set = json!({"addHeaders": [
+        {"name": "Content-Length", "value": "3"}, {"name": "Transfer-Encoding", "value": "identity"},
+        {"name": "Connection", "value": "upgrade"}, {"name": "x-own", "value": "1"},
+        {"name": "sec-websocket-accept", "value": "x"},
+    ]});
+    let flows = json!([{"enabled": true, "selectors": [], "response": [step(set)]}]);
+    let gateway = Gateway::start(&[with_flows("a", messages(Some(1)), flows)]).await;
+    let answer = gateway.answer("/a", "accept: application/json\r\n").await;
+    assert_eq!((header(&answer, "content-length"), header(&answer, "x-own")), (None, Some("1")), "{answer}");
+    assert_eq!(
+        answer.to_ascii_lowercase().matches("\r\ntransfer-encoding: chunked\r\n").count(),
+        1,
+        "{answer}"
+    );
+    assert_eq!(answer.to_ascii_lowercase().matches("\r\nconnection: ").count(), 1, "{answer}");
+    dechunk(&answer);
+    let handshake = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let answer = gateway.get("/a", handshake).await.until("\r\n\r\n").await;
+    assert_eq!(header(&answer, "sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{answer}");
+}
