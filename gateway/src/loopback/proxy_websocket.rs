@@ -24,14 +24,16 @@ async fn echo() -> (String, tokio::task::JoinHandle<Option<u16>>) {
             Ok(response)
         };
         let mut socket = tokio_tungstenite::accept_hdr_async(tcp, shake).await.unwrap();
+        let mut seen = None;
+        // The library answers a close frame when it is read on.
         while let Some(Ok(message)) = socket.next().await {
             match message {
-                Message::Close(close) => return close.map(|close| close.code.into()),
+                Message::Close(close) => seen = close.map(|close| close.code.into()),
                 Message::Text(_) | Message::Binary(_) => socket.send(message).await.unwrap(),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }
-        None
+        seen
     });
     (url, task)
 }
