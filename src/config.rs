@@ -48,7 +48,10 @@ const KEYS: &[(&str, &str)] = &[
         "rate_limit_redis_url",
         "redis://user:password@host:6379/0 where gateways count together what policies limit; none: each for itself",
     ),
-    ("system_proxy", "proxy of endpoints with useSystemProxy: http://, socks4:// or socks5://[user:password@]host:port"),
+    (
+        "system_proxy",
+        "proxy of endpoints with useSystemProxy: http://, socks4:// or socks5://[user:password@]host:port",
+    ),
     ("node_id", "stable name of a gateway node; default: a new one at each start"),
     ("log", "log filter, default info"),
     ("log_format", "text or json, default text"),

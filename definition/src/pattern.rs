@@ -3,12 +3,10 @@
 //!
 //! Most patterns need neither and run in linear time; for the others there is a limit on steps and on the text.
 
+use crate::policy::pattern::{Reading, compile};
+
 /// Greatest pattern, bytes.
 const PATTERN_MAX_BYTES: usize = 4096;
-/// Greatest compiled pattern, bytes.
-const COMPILED_MAX_BYTES: usize = 1024 * 1024;
-/// Steps that one search may go back before it is given up; some milliseconds.
-const BACKTRACK_MAX_STEPS: usize = 20_000;
 /// Greatest text that a pattern with look-around or back references is tried on, bytes.
 const BACKTRACK_TEXT_MAX_BYTES: usize = 16 * 1024;
 
@@ -45,29 +43,21 @@ pub enum PatternError {
 impl Pattern {
     /// A pattern that has to match a whole text.
     pub fn whole(source: &str) -> Result<Pattern, PatternError> {
-        Pattern::compile(source, &format!("\\A(?:{source})\\z"))
+        Pattern::compile(source, Reading { whole: true, ..Reading::default() })
     }
 
     /// A pattern that is searched for.
     pub fn anywhere(source: &str) -> Result<Pattern, PatternError> {
-        Pattern::compile(source, source)
+        Pattern::compile(source, Reading::default())
     }
 
-    fn compile(source: &str, effective: &str) -> Result<Pattern, PatternError> {
+    fn compile(source: &str, reading: Reading) -> Result<Pattern, PatternError> {
         if source.len() > PATTERN_MAX_BYTES {
             return Err(PatternError::TooLong);
         }
-        let linear = regex::RegexBuilder::new(effective).size_limit(COMPILED_MAX_BYTES).build().is_ok();
-        let compiled = fancy_regex::RegexBuilder::new(effective)
-            .backtrack_limit(BACKTRACK_MAX_STEPS)
-            .delegate_size_limit(COMPILED_MAX_BYTES)
-            .delegate_dfa_size_limit(COMPILED_MAX_BYTES)
-            .build();
-        let wrong = |_| {
-            let source = crate::reader::quote(source);
-            PatternError::Syntax(format!("{source} is no regular expression or too large, mend the pattern"))
-        };
-        Ok(Pattern { regex: compiled.map_err(wrong)?, linear })
+        let linear = regex::Regex::new(source).is_ok();
+        let wrong = |reason| PatternError::Syntax(format!("{} {reason}", crate::reader::quote(source)));
+        Ok(Pattern { regex: compile(source, reading).map_err(wrong)?, linear })
     }
 
     /// The first match from a byte on.
@@ -100,6 +90,7 @@ mod tests {
         assert_eq!(groups(&pattern, "/a/x"), Some(vec![Some("x".to_owned()), None]));
         assert_eq!(groups(&pattern, "/a/x/c"), None);
         assert_eq!(groups(&Pattern::whole("a|b").unwrap(), "ab"), None);
+        assert!(Pattern::whole("a)(b").is_err(), "no group is closed that the author did not open");
     }
 
     #[test]

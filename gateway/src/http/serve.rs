@@ -13,8 +13,8 @@ use crate::security::attributes::Remembered;
 use crate::table::Table;
 use crate::table::routes::Route;
 use crate::trust::TrustedProxies;
-use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
 use bytes::Bytes;
+use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
 use http::header::{CONNECTION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
@@ -81,7 +81,6 @@ impl Peer {
             Arc::new(Consumer {
                 subscription: self.address.to_canonical().to_string().into(),
                 application: "1".into(),
-                key_less: true,
                 ..Consumer::default()
             })
         })

@@ -1,10 +1,12 @@
 //! Policy `url-rewriting`: replaces addresses in what the backend answers.
 //!
-//! Bodies that are no text are left alone, and so are compressed ones and event streams, which have no end to wait for.
+//! Bodies that are no text are left alone, and so are those of unknown codings and event streams, which have no end to
+//! wait for.
 
 use super::{Flow, Policy, Site, evaluate};
 use crate::call::Call;
 use crate::call::body::BUFFERED_BODY_MAX_BYTES;
+use crate::call::coding::Coding;
 use crate::expression::Scope;
 use crate::failure::Failure;
 use async_trait::async_trait;
@@ -106,8 +108,8 @@ impl RewritingPolicy {
 
 fn rewritable(headers: &HeaderMap) -> bool {
     let value = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let plain = matches!(value(CONTENT_ENCODING).trim(), "" | "identity");
-    plain && !value(CONTENT_TYPE).trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+    let readable = matches!(value(CONTENT_ENCODING).trim(), "" | "identity") || Coding::of(headers).is_some();
+    readable && !value(CONTENT_TYPE).trim_start().to_ascii_lowercase().starts_with("text/event-stream")
 }
 
 #[cfg(test)]
@@ -147,7 +149,7 @@ mod tests {
         check(settings(true, true), &[], new_header, new_body).await;
         check(settings(true, false), &[], new_header, BODY).await;
         check(settings(false, true), &[], "http://inside:9/x", new_body).await;
-        check(settings(true, true), &[("content-encoding", "gzip")], new_header, BODY).await;
+        check(settings(true, true), &[("content-encoding", "zstd")], new_header, BODY).await;
         check(settings(true, true), &[("content-type", "text/event-stream;charset=utf-8")], new_header, BODY)
             .await;
     }

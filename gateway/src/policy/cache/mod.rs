@@ -8,6 +8,7 @@ mod freshness;
 
 use super::{Flow, Policy, Site};
 use crate::call::Call;
+use crate::call::body::Body;
 use crate::call::tee::tee;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
@@ -22,8 +23,11 @@ use definition::expression::Needs;
 use definition::policy::Phase;
 use definition::policy::cache::CachePolicy as CacheSettings;
 use definition::violation::Violation;
-use http::header::{CONNECTION, CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING, VARY};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE, TRANSFER_ENCODING, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::Full;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,11 +158,16 @@ fn listed(headers: &HeaderMap) -> Value {
 
 /// The headers that the answer depends on, as this request has them. `None`: it depends on everything.
 fn varies(response: &HeaderMap, request: &HeaderMap) -> Option<Vec<(HeaderName, Vec<HeaderValue>)>> {
+    let values = |name: &HeaderName| request.get_all(name).iter().cloned().collect();
     let mut varies = Vec::new();
+    if response.contains_key(CONTENT_ENCODING) {
+        // Not every backend says that the coding was the client's wish.
+        varies.push((ACCEPT_ENCODING, values(&ACCEPT_ENCODING)));
+    }
     for names in response.get_all(VARY) {
         for name in names.to_str().ok()?.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let name = HeaderName::try_from(name).ok().filter(|name| name != "*")?;
-            let values = request.get_all(&name).iter().cloned().collect();
+            let values = values(&name);
             varies.push((name, values));
         }
     }
@@ -180,6 +189,10 @@ fn answer(call: &mut Call, entry: &Entry) {
     let without_body = matches!(entry.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if !without_body && call.request.head.method != Method::HEAD {
         call.response.set_body(entry.body.clone());
+        if entry.headers.contains_key(CONTENT_ENCODING) {
+            // As it came from the backend, so that whoever looks at it undoes the coding.
+            call.response.body = Body::stream(Full::new(entry.body.clone()));
+        }
     }
 }
 

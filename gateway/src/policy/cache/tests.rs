@@ -5,7 +5,6 @@ use super::super::sample;
 use super::*;
 use crate::endpoint::Shared;
 use crate::resource::Resources;
-use crate::table::facts::ApiFacts;
 use definition::api::Resource as Definition;
 use serde_json::{Value, json};
 
@@ -19,9 +18,9 @@ impl Cached {
         settings["cacheName"] = json!("c");
         let definition: Definition =
             serde_json::from_value(json!({"name": "c", "type": "cache", "enabled": true})).unwrap();
-        let (api, shared) = (Arc::<ApiFacts>::default(), Shared::default());
+        let shared = Shared::default();
         let resources = Resources::build(&[definition], &shared).map_err(|_| "resources").unwrap();
-        let site = Site { api: &api, resources: &resources, shared: &shared, step: "s" };
+        let site = Site { resources: &resources, shared: &shared };
         let policy = build(settings.as_object().unwrap(), &site).unwrap();
         Cached { policy, backend: Backend::acting(acts) }
     }
@@ -98,6 +97,10 @@ async fn the_backend_may_forbid_and_shorten() {
     assert_eq!(cached.ask("GET /ctx", &[("accept", "a")]).await, "200 1");
     assert_eq!(cached.ask("GET /ctx", &[("accept", "b")]).await, "200 2");
     assert_eq!(cached.ask("GET /ctx", &[("accept", "b")]).await, "200 2");
+    let coded = Cached::new(json!({}), &numbered(&[("content-encoding", "x-own")]));
+    assert_eq!(coded.ask("GET /ctx", &[("accept-encoding", "x-own")]).await, "200 1");
+    assert_eq!(coded.ask("GET /ctx", &[("accept-encoding", "x-own")]).await, "200 1");
+    assert_eq!(coded.ask("GET /ctx", &[]).await, "200 2");
     let mut call = Call::sample("GET /ctx", &[("accept", "b")], "");
     through(&*cached.policy, &mut call, &cached.backend).await.unwrap();
     let names: Vec<_> = call.response.headers.keys().map(HeaderName::as_str).collect();
