@@ -1,8 +1,9 @@
 //! A backend that speaks HTTP/1.1 and HTTP/2, with and without TLS, and tells how it was spoken to: bodies and trailers
 //! come back as they were sent.
 
-use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::BodyExt as _;
+use http::{HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -73,11 +74,12 @@ async fn answer(request: Request<Incoming>, known: bool) -> Response<EchoBody> {
     let Ok(body) = body.collect().await else { return Response::default() };
     let mut trailers = body.trailers().cloned().unwrap_or_default();
     trailers.insert("x-last", HeaderValue::from_static("1"));
-    let trailers: HeaderMap = trailers;
-    let body = http_body_util::Full::new(body.to_bytes()).with_trailers(async move { Some(Ok(trailers)) });
+    // Without a length: with one, HTTP/1.1 has no room for trailers.
+    let frames = [Frame::data(body.to_bytes()), Frame::trailers(trailers)].map(Ok);
+    let body = StreamBody::new(futures::stream::iter(frames));
     let authority = head.uri.authority().map(|authority| authority.to_string());
     let host = head.headers.get("host").and_then(|host| host.to_str().ok()).map(str::to_owned);
-    let mut response = Response::new(body.boxed());
+    let mut response = Response::new(BodyExt::boxed(body));
     let mut tell = |name: &'static str, value: String| {
         response.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
     };
