@@ -21,7 +21,7 @@ fn mask_value(schema: &Value, value: &Value, beside: &Settings) -> Value {
         Value::Object(object) => Value::Object(mask(schema, object)),
         Value::Array(items) => items.iter().map(|item| mask_value(&schema["items"], item, beside)).collect(),
         value if is_secret(schema, beside) && !value.is_null() => Value::from(MASK),
-        value => value.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 
@@ -54,11 +54,11 @@ fn restore_below(
                 let kept = kept.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
                 restore_items(&member["items"], &path, items, kept, missing);
             }
-            _ if may_be_secret(member) && value == MASK => match kept {
+            Value::String(text) if may_be_secret(member) && text == MASK => match kept {
                 Some(kept) => *value = kept.clone(),
                 None => missing.push(path),
             },
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 }

@@ -24,7 +24,7 @@ const CONCURRENT_MAX: usize = 256;
 const _: () = assert!(EXCHANGE_TIMEOUT_MS < definition::limits::REQUEST_TIMEOUT_MS);
 
 /// The client.
-pub struct Callouts {
+pub(crate) struct Callouts {
     client: OnceLock<reqwest::Client>,
     turns: Semaphore,
 }

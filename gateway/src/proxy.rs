@@ -136,7 +136,7 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
                     let stop = StopWatch::with_lease(Arc::clone(&call.stop), call.lease.as_ref());
                     Body::stream(LeasedBody::new(body, stop, endless))
                 }
-                body => body,
+                body @ (Body::Empty | Body::Bytes(_) | Body::Stream(_)) => body,
             };
             Reply::Passed(head.map(|()| body))
         }

@@ -4,13 +4,11 @@ use crate::harness::chaos::Chaos;
 use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{all_entrypoints, api, kafka, kafka_advanced, kafka_latest};
 use crate::harness::ports::free_port;
-use crate::harness::records::{consume, produce};
+use crate::harness::records::{committed, consume, produce};
 use crate::harness::services::{services, topic};
 use crate::harness::stack::{Stack, Store};
 use crate::harness::streams::{Sse, Ws};
 use crate::harness::wait::{SOON, within};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{ClientConfig, TopicPartitionList};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -134,21 +132,6 @@ async fn at_most_once_reads_a_backlog_fast_and_commits_before_it_delivers() {
         }
     })
     .await;
-}
-
-/// Records of `topic`, which begins at 0, that the group's stored positions cover.
-async fn committed(group: &str, topic: &str, partitions: i32) -> i64 {
-    let (group, topic) = (group.to_owned(), topic.to_owned());
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &services().kafka).set("group.id", &group);
-        let client: BaseConsumer = config.create().expect("a consumer needs no connection");
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(&topic, 0, partitions - 1);
-        let stored = client.committed_offsets(list, SOON).expect("Kafka answers");
-        stored.elements().iter().filter_map(|element| element.offset().to_raw()).filter(|at| *at > 0).sum()
-    });
-    asked.await.expect("asking does not fail")
 }
 
 fn query_value(text: &str) -> String {

@@ -9,6 +9,7 @@ mod harness;
 mod kafka;
 mod limits;
 mod management;
+mod message_policies;
 mod proxy_policies;
 mod redeploy;
 mod security;

@@ -103,10 +103,10 @@ impl<'a> Parser<'a> {
         if !self.rest().starts_with(['"', '\'']) {
             return self.name();
         }
-        match literal::text(self, true)? {
-            Expr::Text(name) => Ok(name),
-            _ => Err(Fault::new(self.at, "a name is due here")),
-        }
+        let Expr::Text(name) = literal::text(self, true)? else {
+            return Err(Fault::new(self.at, "a name is due here"));
+        };
+        Ok(name)
     }
 
     fn deep_enough(&self) -> Result<(), Fault> {

@@ -113,7 +113,9 @@ fn target(place: &str, value: &Value) -> Result<ModifyTarget, SpecError> {
             let sources = values.iter().map(|value| source(place, value));
             sources.collect::<Result<_, _>>().map(ModifyTarget::FirstOf)
         }
-        value => Ok(ModifyTarget::FirstOf(vec![source(place, value)?])),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Ok(ModifyTarget::FirstOf(vec![source(place, value)?]))
+        }
     }
 }
 

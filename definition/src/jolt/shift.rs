@@ -50,7 +50,7 @@ pub(super) fn read(place: &str, spec: &Map<String, Value>) -> Result<Shift, Spec
             }
             match Pattern::parse(&place, key)? {
                 Pattern::Literal(name) => shift.literals.push((name, target.clone())),
-                pattern => shift.computed.push((pattern, target.clone())),
+                pattern @ (Pattern::Star(_) | Pattern::Computed(_)) => shift.computed.push((pattern, target.clone())),
             }
         }
     }
@@ -74,14 +74,14 @@ fn special(place: &str, key: &str) -> Result<Option<Special>, SpecError> {
 }
 
 fn target(place: &str, value: &Value) -> Result<ShiftTarget, SpecError> {
-    let one = |value: &Value| match value {
-        Value::String(text) => path::parse(place, text),
-        _ => Err(SpecError::new(place, "the right side must be a path, a list of paths, an object or null")),
+    let one = |value: &Value| {
+        let wrong = "the right side must be a path, a list of paths, an object or null";
+        value.as_str().map_or_else(|| Err(SpecError::new(place, wrong)), |text| path::parse(place, text))
     };
     match value {
         Value::Object(_) => read(place, object(place, value)?).map(ShiftTarget::Deeper),
         Value::Null => Ok(ShiftTarget::Paths(Vec::new())),
         Value::Array(paths) => paths.iter().map(one).collect::<Result<_, _>>().map(ShiftTarget::Paths),
-        _ => Ok(ShiftTarget::Paths(vec![one(value)?])),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(ShiftTarget::Paths(vec![one(value)?])),
     }
 }

@@ -50,15 +50,15 @@ impl AssignContent {
     /// Reads settings. Paths of violations are relative to the settings.
     pub fn parse(settings: &Settings) -> Result<AssignContent, Vec<Violation>> {
         let settings: AssignContentSettings = schema().read(settings)?;
-        Ok(AssignContent { body: template("body", &settings.body).map_err(|violation| vec![violation])? })
+        Ok(AssignContent { body: template("body", &settings.body)? })
     }
 }
 
 /// Reads the FreeMarker template of a setting.
-pub(super) fn template(member: &str, source: &str) -> Result<Template, Violation> {
+pub(super) fn template(member: &str, source: &str) -> Result<Template, Vec<Violation>> {
     Template::parse(source).map_err(|error| {
         let message = format!("#/{member}: the FreeMarker template cannot be read: {error}");
-        Violation::new(member, "data.invalid", message)
+        vec![Violation::new(member, "data.invalid", message)]
     })
 }
 

@@ -86,7 +86,7 @@ impl CachePolicy {
     pub fn parse(settings: &Settings) -> Result<CachePolicy, Vec<Violation>> {
         let mut parsed: CachePolicy = schema().read(settings)?;
         if let Some(rule) = &parsed.response_condition {
-            let rule = condition("responseCondition", rule).map_err(|violation| vec![violation])?;
+            let rule = condition("responseCondition", rule)?;
             parsed.response_condition = Some(rule);
         }
         Ok(parsed)

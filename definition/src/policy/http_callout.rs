@@ -141,7 +141,7 @@ impl HttpCallout {
         }
         match condition("errorCondition", &parsed.error_condition) {
             Ok(condition) => parsed.error_condition = condition,
-            Err(violation) => violations.push(violation),
+            Err(wrong) => violations.extend(wrong),
         }
         if violations.is_empty() { Ok(parsed) } else { Err(violations) }
     }

@@ -27,11 +27,13 @@ pub mod ip_filtering;
 pub mod json_threat_protection;
 pub mod json_to_json;
 pub mod json_validation;
+pub mod json_xml;
 pub mod jwt;
 pub mod latency;
 pub mod limits;
 pub mod message_filtering;
 pub mod method;
+pub mod metrics_reporter;
 pub mod mock;
 pub mod oauth2;
 pub mod override_request_method;
@@ -51,6 +53,7 @@ pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
 pub mod url_rewriting;
+pub mod xml_json;
 pub mod xml_threat_protection;
 
 tokens! {
@@ -103,9 +106,11 @@ pub static POLICIES: &[&PolicySpec] = &[
     &json_threat_protection::SPEC,
     &json_to_json::SPEC,
     &json_validation::SPEC,
+    &json_xml::SPEC,
     &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
+    &metrics_reporter::SPEC,
     &mock::SPEC,
     &oauth2::SPEC,
     &assign_attributes::SPEC,
@@ -131,18 +136,16 @@ pub static POLICIES: &[&PolicySpec] = &[
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
     &url_rewriting::SPEC,
+    &xml_json::SPEC,
     &xml_threat_protection::SPEC,
 ];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
-    "json-xml",
-    "xml-json",
     "javascript",
     "js",
     "groovy",
-    "metrics-reporter",
     "policy-openid-userinfo",
     "xml-validation",
     "html-json",
@@ -172,10 +175,10 @@ pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
 }
 
 /// A rule of settings, which may be written without its braces.
-fn condition(member: &str, rule: &Template) -> Result<Template, Violation> {
+fn condition(member: &str, rule: &Template) -> Result<Template, Vec<Violation>> {
     Template::condition(rule.source().trim()).map_err(|error| {
         let message = format!("#/{member}: the expression cannot be read: {error}");
-        Violation::new(member, "data.invalid", message)
+        vec![Violation::new(member, "data.invalid", message)]
     })
 }
 

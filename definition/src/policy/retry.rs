@@ -64,7 +64,7 @@ impl Retry {
     /// Reads settings. Paths of violations are relative to them.
     pub fn parse(settings: &Settings) -> Result<Retry, Vec<Violation>> {
         let mut parsed: Retry = schema().read(settings)?;
-        parsed.condition = condition("condition", &parsed.condition).map_err(|violation| vec![violation])?;
+        parsed.condition = condition("condition", &parsed.condition)?;
         Ok(parsed)
     }
 }

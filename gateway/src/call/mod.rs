@@ -59,7 +59,6 @@ pub(crate) struct Consumer {
     pub(crate) client_id: Option<Arc<str>>,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) push: bool,
-    pub(crate) key_less: bool,
 }
 
 impl Call {

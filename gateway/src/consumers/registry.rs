@@ -162,7 +162,7 @@ impl Registry {
             if next > now_ms {
                 return Some(next);
             }
-            let Some((_, kind, id)) = self.ends.pop_first() else { return None };
+            let (_, kind, id) = self.ends.pop_first()?;
             let stop = match kind {
                 Kind::Subscription => self.subscriptions.get(&id).map(|subscription| &subscription.stop),
                 Kind::Key => self.keys.get(&id).map(|key| &key.stop),
@@ -188,7 +188,6 @@ fn subscription(resource: SubscriptionResource) -> Subscription {
         client_id: resource.client_id.as_deref().map(Into::into),
         metadata: resource.metadata.clone(),
         push: resource.push,
-        key_less: false,
     };
     let plan = resource.plan.clone();
     Subscription { id, plan, consumer: Arc::new(consumer), stop: Arc::<Stop>::default(), resource }

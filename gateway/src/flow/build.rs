@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 /// What the flows of one API have in common.
 pub(crate) struct Builder<'a> {
-    pub(crate) api: &'a Arc<crate::table::facts::ApiFacts>,
     pub(crate) resources: &'a crate::resource::Resources,
     pub(crate) shared: &'a crate::endpoint::Shared,
     pub(crate) mode: FlowMode,
@@ -48,8 +47,7 @@ impl Builder<'_> {
             let message = format!("the policy `{}` is not available in this version", step.policy);
             return Err(Rejection::new("POLICY_UNKNOWN", place, message));
         };
-        let id = format!("{}/{place}", self.api.id);
-        let site = Site { api: self.api, resources: self.resources, shared: self.shared, step: &id };
+        let site = Site { resources: self.resources, shared: self.shared };
         let settings = step.configuration.clone().unwrap_or_default();
         let policy = factory(&settings, &site).map_err(|violations| {
             let Rejection { path, message, .. } = invalid(&format!("{place}.configuration"), &violations);

@@ -81,7 +81,6 @@ impl Peer {
             Arc::new(Consumer {
                 subscription: self.address.to_canonical().to_string().into(),
                 application: "1".into(),
-                key_less: true,
                 ..Consumer::default()
             })
         })

@@ -210,7 +210,8 @@ fn sum(function: Function, arguments: Vec<Value>) -> Option<Value> {
         F::DoubleSum => float(numbers.iter().sum()),
         _ => {
             let numbers = items.iter().filter_map(whole);
-            numbers.fold(Some(0_i64), |sum, number| sum?.checked_add(number)).map(Value::from)
+            let mut numbers = numbers;
+            numbers.try_fold(0_i64, i64::checked_add).map(Value::from)
         }
     }
 }

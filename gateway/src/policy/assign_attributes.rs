@@ -115,4 +115,25 @@ mod tests {
         assert_eq!(message.attributes["kafka.recordKey"], "k");
         assert_eq!(call.attributes.get("kafka.recordKey"), None);
     }
+
+    #[tokio::test]
+    async fn later_values_see_earlier_ones_and_keep_their_type() {
+        let settings = json!({"attributes": [
+            {"name": "n", "value": "{#jsonPath(#request.content, '$.n')}"},
+            {"name": "more", "value": "{#context.attributes['n'] + 1}"},
+            {"name": "text", "value": "n={#context.attributes['n']}"},
+            {"name": "broken", "value": "{#request.headers['none'][0]}"},
+            {"name": "null", "value": "{#request.headers['none']}"},
+        ]});
+        let policy = super::super::sample::build(build, settings);
+        assert!(policy.needs(Phase::Request).request_content);
+        let mut call = Call::sample("GET /ctx", &[], r#"{"n":1}"#);
+        policy.on_request(&mut call).await.unwrap();
+        let attributes = call.attributes.shared();
+        assert_eq!(
+            (&attributes["n"], &attributes["more"], &attributes["text"]),
+            (&json!(1), &json!(2), &json!("n=1"))
+        );
+        assert_eq!(attributes.len(), 3);
+    }
 }

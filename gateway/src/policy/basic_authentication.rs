@@ -92,10 +92,10 @@ mod tests {
             list("one", json!([{"username": "a", "password": "p:1", "email": "a@h", "roles": ["r"]}])),
             list("two", json!([{"username": "a", "password": "2"}, {"username": "b", "password": "3"}])),
         ]);
-        let (api, shared) = (Arc::<ApiFacts>::default(), Shared::default());
+        let shared = Shared::default();
         let definitions: Vec<_> = serde_json::from_value(definitions).unwrap();
         let resources = Resources::build(&definitions, &shared).map_err(|_| "resources").unwrap();
-        let site = Site { api: &api, resources: &resources, shared: &shared, step: "s" };
+        let site = Site { resources: &resources, shared: &shared };
         let settings = json!({"authenticationProviders": providers, "realm": "my \"realm\""});
         build(settings.as_object().unwrap(), &site)
     }

@@ -32,11 +32,7 @@ struct Transformer(JsonToJson);
 #[async_trait]
 impl Policy for Transformer {
     fn needs(&self, phase: Phase) -> Needs {
-        let own = Needs {
-            request_content: phase == Phase::Request,
-            response_content: phase == Phase::Response,
-            ..Needs::default()
-        };
+        let own = media::own_content(phase);
         match &self.0.specification {
             Specification::Chain(_) => own,
             Specification::Template(template) => own | template.needs(),

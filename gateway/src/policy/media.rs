@@ -1,7 +1,10 @@
 //! Media types, as far as policies that change content must tell them apart.
 
 use crate::message::Message;
-use http::{HeaderMap, header::CONTENT_TYPE};
+use definition::expression::Needs;
+use definition::policy::Phase;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 
 /// The value of the header `Content-Type`.
 pub(super) fn of_headers(headers: &HeaderMap) -> Option<&str> {
@@ -18,6 +21,23 @@ pub(super) fn of_message(message: &Message) -> Option<&str> {
 pub(super) fn set_of_message(message: &mut Message, value: &str) {
     message.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
     message.headers.push(("Content-Type".to_owned(), value.to_owned()));
+}
+
+/// The body that a policy changes in this phase.
+pub(super) fn own_content(phase: Phase) -> Needs {
+    Needs {
+        request_content: phase == Phase::Request,
+        response_content: phase == Phase::Response,
+        ..Needs::default()
+    }
+}
+
+/// What content that cannot be read means: what clients send is their fault, what comes from behind is not.
+pub(super) fn status_of_content(phase: Phase) -> StatusCode {
+    match phase {
+        Phase::Request | Phase::Publish => StatusCode::BAD_REQUEST,
+        Phase::Response | Phase::Subscribe => StatusCode::INTERNAL_SERVER_ERROR,
+    }
 }
 
 /// Whether a media type is JSON: `application/json`, or any with the suffix `+json`.

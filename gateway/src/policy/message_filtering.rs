@@ -113,4 +113,23 @@ mod tests {
         assert_eq!(fate("false", json!({}), "a").await, DROPPED);
         assert_eq!(fate("false", json!({"ackFilteredMessage": false}), "a").await, LOST);
     }
+
+    #[tokio::test]
+    async fn content_and_context_decide() {
+        const CONTENT: &str = "{#message.content == 'a'}";
+        assert!(fate(CONTENT, json!({}), "a").await.0 && !fate(CONTENT, json!({}), "b").await.0);
+        assert!(!fate("{#context.attributes['none']}", json!({}), "a").await.0, "null is not true");
+        const BROKEN: &str = "{#jsonPath(#message.content, '$.a.b') == 1}";
+        assert_eq!(fate(BROKEN, json!({}), "no json").await, (false, Some(Outcome::Delivered)));
+        assert!(fate(BROKEN, json!({"filterMessageOnFilteringError": false}), "no json").await.0);
+    }
+
+    #[tokio::test]
+    async fn a_text_that_comes_out_at_connection_is_the_filter() {
+        const OWN: &str = "{#context.attributes['own']}";
+        assert!(fate(OWN, json!({}), "a").await.0 && !fate(OWN, json!({}), "b").await.0);
+        const UNREADABLE: &str = "{#context.attributes['broken']}";
+        assert_eq!(fate(UNREADABLE, json!({}), "a").await, (false, Some(Outcome::Delivered)));
+        assert!(fate(UNREADABLE, json!({"filterMessageOnFilteringError": false}), "a").await.0);
+    }
 }

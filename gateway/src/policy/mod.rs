@@ -16,6 +16,7 @@ mod ip_filtering;
 mod json_threat_protection;
 mod json_to_json;
 mod json_validation;
+mod json_xml;
 mod jwt;
 mod latency;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod layered;
 mod limited;
 mod media;
 mod message_filtering;
+mod metrics_reporter;
 mod mock;
 mod oauth2;
 mod override_request_method;
@@ -43,6 +45,7 @@ mod traffic_shadowing;
 mod transform_headers;
 mod transform_queryparams;
 mod url_rewriting;
+mod xml_json;
 mod xml_threat_protection;
 
 use crate::call::Call;
@@ -50,7 +53,6 @@ use crate::endpoint::Shared;
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::resource::Resources;
-use crate::table::facts::ApiFacts;
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::expression::Needs;
@@ -104,12 +106,9 @@ pub(crate) enum Flow {
 
 /// What a policy is built with.
 pub(crate) struct Site<'a> {
-    pub(crate) api: &'a Arc<ApiFacts>,
     pub(crate) resources: &'a Resources,
     /// What the policies of one gateway share.
     pub(crate) shared: &'a Shared,
-    /// Tells one step of the API from another, the same on every gateway: `<api>/<place of the step>`.
-    pub(crate) step: &'a str,
 }
 
 /// Builds a policy from its settings; errors have paths relative to them.
@@ -125,9 +124,11 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("json-threat-protection", json_threat_protection::build),
     ("json-to-json", json_to_json::build),
     ("json-validation", json_validation::build),
+    ("json-xml", json_xml::build),
     ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
+    ("metrics-reporter", metrics_reporter::build),
     ("mock", mock::build),
     ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
@@ -153,6 +154,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("transform-headers", transform_headers::build),
     ("transform-queryparams", transform_queryparams::build),
     ("url-rewriting", url_rewriting::build),
+    ("xml-json", xml_json::build),
     ("xml-threat-protection", xml_threat_protection::build),
 ];
 

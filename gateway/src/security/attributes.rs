@@ -45,12 +45,12 @@ impl Remembered {
     pub(super) fn note(&self, call: &mut Call, plan: &Arc<str>, consumer: &Consumer) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let context_path = &call.request.context_path;
-        let fits = |entry: &&Box<Entry>| {
+        let fits = |entry: &&Entry| {
             Arc::ptr_eq(&entry.api, &call.api)
                 && *entry.context_path == **context_path
                 && Arc::ptr_eq(&entry.plan, plan)
         };
-        if let Some(entry) = remembered.as_ref().filter(fits) {
+        if let Some(entry) = remembered.as_deref().filter(fits) {
             call.attributes = entry.attributes.clone();
             return;
         }

@@ -46,7 +46,7 @@ impl Api {
         let resources = Resources::build(&[resource], &shared).unwrap();
         let facts = Arc::new(ApiFacts::default());
         let builder =
-            Builder { api: &facts, resources: &resources, shared: &shared, mode: FlowMode::Default };
+            Builder { resources: &resources, shared: &shared, mode: FlowMode::Default };
         let plans = build(&plans, &builder)?;
         let api = Api { plans, shared };
         for plan in ["jwt", "oauth2", "key"] {

@@ -49,7 +49,7 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         Rejection::new("RESOURCE_CONFIGURATION", path, message)
     })?;
     let mode = deployment.flow_execution.mode;
-    let flows = flow::build::Builder { api: &facts, resources: &resources, shared, mode };
+    let flows = flow::build::Builder { resources: &resources, shared, mode };
     let plans = security::build(&deployment.plans, &flows)?;
     let (mut entrypoints, mut paths) = (Vec::new(), Vec::new());
     for (index, listener) in deployment.listeners.iter().enumerate() {

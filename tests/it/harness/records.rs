@@ -67,6 +67,21 @@ pub(crate) async fn everything(bootstrap: &str, topic: &str) -> Vec<String> {
     consume(bootstrap, topic, counting.await.expect("counting does not fail")).await
 }
 
+/// Records of `topic`, which begins at 0, that the group's stored positions cover.
+pub(crate) async fn committed(group: &str, topic: &str, partitions: i32) -> i64 {
+    let (group, topic) = (group.to_owned(), topic.to_owned());
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &super::services::services().kafka).set("group.id", &group);
+        let client: BaseConsumer = config.create().expect("a consumer needs no connection");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&topic, 0, partitions - 1);
+        let stored = client.committed_offsets(list, SOON).expect("Kafka answers");
+        stored.elements().iter().filter_map(|element| element.offset().to_raw()).filter(|at| *at > 0).sum()
+    });
+    asked.await.expect("asking does not fail")
+}
+
 fn client(bootstrap: &str) -> BaseConsumer {
     ClientConfig::new()
         .set("bootstrap.servers", bootstrap)

@@ -19,9 +19,9 @@ impl Cached {
         settings["cacheName"] = json!("c");
         let definition: Definition =
             serde_json::from_value(json!({"name": "c", "type": "cache", "enabled": true})).unwrap();
-        let (api, shared) = (Arc::<ApiFacts>::default(), Shared::default());
+        let shared = Shared::default();
         let resources = Resources::build(&[definition], &shared).map_err(|_| "resources").unwrap();
-        let site = Site { api: &api, resources: &resources, shared: &shared, step: "s" };
+        let site = Site { resources: &resources, shared: &shared };
         let policy = build(settings.as_object().unwrap(), &site).unwrap();
         Cached { policy, backend: Backend::acting(acts) }
     }

@@ -95,6 +95,7 @@ fn no_such_key(settings: &GenerateJwt) -> String {
 }
 
 /// The key as the signing library reads it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's kinds of keys; only RSA keys sign here")]
 fn pem(key: &PrivateKeyDer<'_>) -> Result<String, String> {
     let (label, der) = match key {
         PrivateKeyDer::Pkcs1(key) => ("RSA PRIVATE KEY", key.secret_pkcs1_der()),

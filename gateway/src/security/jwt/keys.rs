@@ -97,7 +97,7 @@ impl Keys {
                 later = self.parameter(&scope);
                 &later
             }
-            known => {
+            known @ (Parameter::Given(_) | Parameter::Set(_) | Parameter::Unusable) => {
                 scope = String::new();
                 known
             }

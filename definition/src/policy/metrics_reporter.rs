@@ -1,0 +1,134 @@
+//! Metrics reporter: tells another server about each response.
+
+use super::transform_headers::{Header, is_header_name};
+use super::{Phase, PolicySpec, assign_content};
+use crate::api::Settings;
+use crate::connector::settings::SettingsSchema;
+use crate::expression::Template;
+use crate::freemarker;
+use crate::token::tokens;
+use crate::violation::Violation;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+pub static SPEC: PolicySpec = PolicySpec {
+    id: "metrics-reporter",
+    name: "Metrics Reporter",
+    description: "Tells another server about each response",
+    proxy: &[Phase::Response],
+    message: &[],
+    schema,
+    check,
+};
+
+tokens! {
+    /// Methods of reports.
+    pub enum ReportMethod {
+        Get = "GET",
+        Post = "POST",
+        Put = "PUT",
+        Delete = "DELETE",
+        Patch = "PATCH",
+        Head = "HEAD",
+        Options = "OPTIONS",
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Metrics Reporter")]
+struct MetricsReporterSettings {
+    /// Method of the report.
+    #[serde(default = "post")]
+    method: ReportMethod,
+    /// Where the report goes.
+    url: Template,
+    /// Headers of the report.
+    #[serde(default)]
+    headers: Vec<Header>,
+    /// FreeMarker template of the report's body. It knows `request`, `response` and `context`.
+    #[serde(default)]
+    body: Option<String>,
+    /// Whether the proxy of the process's environment is used.
+    #[serde(default)]
+    use_system_proxy: bool,
+}
+
+/// Settings of the policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricsReporter {
+    pub method: ReportMethod,
+    pub url: Template,
+    pub headers: Vec<Header>,
+    /// `None`: reports have no body.
+    pub body: Option<freemarker::Template>,
+    pub use_system_proxy: bool,
+}
+
+fn post() -> ReportMethod {
+    ReportMethod::Post
+}
+
+fn schema() -> &'static SettingsSchema {
+    static SCHEMA: LazyLock<SettingsSchema> = LazyLock::new(SettingsSchema::of::<MetricsReporterSettings>);
+    &SCHEMA
+}
+
+fn check(settings: &Settings) -> Vec<Violation> {
+    MetricsReporter::parse(settings).err().unwrap_or_default()
+}
+
+impl MetricsReporter {
+    /// Reads settings; absent ones have their defaults. Paths of violations are relative to the settings.
+    pub fn parse(settings: &Settings) -> Result<MetricsReporter, Vec<Violation>> {
+        let settings: MetricsReporterSettings = schema().read(settings)?;
+        let mut violations = Vec::new();
+        if let Some(url) = settings.url.literal()
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            let message = "#/url: must begin with http:// or https://";
+            violations.push(Violation::new("url", "data.invalid", message));
+        }
+        for (index, header) in settings.headers.iter().enumerate() {
+            if !header.name.trim().is_empty() && !is_header_name(header.name.trim()) {
+                let name = crate::reader::quote(&header.name);
+                let message = format!(
+                    "#/headers/{index}/name: {name} is no HTTP header name, use letters, digits and dashes"
+                );
+                violations.push(Violation::new(format!("headers[{index}].name"), "data.invalid", message));
+            }
+        }
+        let body = settings.body.filter(|body| !body.is_empty());
+        let body = match body.map(|body| assign_content::template("body", &body)).transpose() {
+            Ok(body) => body,
+            Err(violation) => {
+                violations.push(violation);
+                None
+            }
+        };
+        let MetricsReporterSettings { method, url, headers, use_system_proxy, .. } = settings;
+        match violations.is_empty() {
+            true => Ok(MetricsReporter { method, url, headers, body, use_system_proxy }),
+            false => Err(violations),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn an_address_and_a_template_are_checked() {
+        let parse = |settings: Value| MetricsReporter::parse(settings.as_object().unwrap());
+        let least = parse(json!({"url": "http://h/"})).unwrap();
+        assert_eq!((least.method, least.body), (ReportMethod::Post, None));
+        let paths = |settings| parse(settings).unwrap_err().into_iter().map(|v| v.path).collect::<Vec<_>>();
+        assert_eq!(paths(json!({})), ["url"]);
+        let wrong = json!({"url": "ftp://h", "headers": [{"name": "a b"}], "body": "${"});
+        assert_eq!(paths(wrong), ["url", "headers[0].name", "body"]);
+    }
+}
