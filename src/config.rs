@@ -4,6 +4,7 @@
 //! environment. Unlike API definitions, which are read leniently, an unknown key is refused: a misspelt setting must
 //! not be silently ignored. Every violation is reported at once.
 
+use gateway::endpoint::http_proxy::Upstream;
 use gateway::limiter::StoreUrl;
 use gateway::trust::TrustedProxies;
 use management_api::seal::SealKey;
@@ -46,6 +47,10 @@ const KEYS: &[(&str, &str)] = &[
     (
         "rate_limit_redis_url",
         "redis://user:password@host:6379/0 where gateways count together what policies limit; none: each for itself",
+    ),
+    (
+        "system_proxy",
+        "proxy of endpoints with useSystemProxy: http://, socks4:// or socks5://[user:password@]host:port",
     ),
     ("node_id", "stable name of a gateway node; default: a new one at each start"),
     ("log", "log filter, default info"),
@@ -244,6 +249,13 @@ impl Settings {
         store.map_err(|error| self.violations.push(format!("TIDEGATE_RATE_LIMIT_REDIS_URL: {error}"))).ok()
     }
 
+    /// The proxy of a gateway node.
+    pub(crate) fn system_proxy(&mut self) -> Option<Upstream> {
+        // The URL may hold a password, so it is not repeated.
+        let proxy = self.text("system_proxy")?.parse();
+        proxy.map_err(|reason| self.violations.push(format!("TIDEGATE_SYSTEM_PROXY {reason}"))).ok()
+    }
+
     /// Proxies in front of a gateway.
     pub(crate) fn trusted_proxies(&mut self) -> TrustedProxies {
         TrustedProxies::parse(&self.list("trusted_proxies")).unwrap_or_else(|error| {
@@ -315,6 +327,7 @@ mod tests {
                 ("TIDEGATE_LOG", "a=b=c"),
                 ("TIDEGATE_TRUSTED_PROXIES", "10.0.0.0/8,me"),
                 ("TIDEGATE_RATE_LIMIT_REDIS_URL", "https://:hush@store"),
+                ("TIDEGATE_SYSTEM_PROXY", "ftp://:hush@proxy"),
             ],
         );
         settings.required("database_url");
@@ -325,6 +338,7 @@ mod tests {
         settings.log();
         settings.trusted_proxies();
         settings.rate_limit_store();
+        settings.system_proxy();
         let text = settings.check().unwrap_err().to_string();
         for part in [
             "`colour` in ",
@@ -335,6 +349,7 @@ mod tests {
             "`here` is not an address",
             "`garbage` is not of the form http://host:8084",
             "TIDEGATE_LOG cannot be read",
+            "TIDEGATE_SYSTEM_PROXY is not of the form",
             "TIDEGATE_TRUSTED_PROXIES: `me`: neither an address",
             "TIDEGATE_RATE_LIMIT_REDIS_URL: is not the address of a Redis server",
         ] {

@@ -35,6 +35,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         (settings.named("api_key_header"), settings.named("api_key_parameter"));
     let seal_key = settings.seal_key();
     let (rate_limit_store, trusted_proxies) = (settings.rate_limit_store(), settings.trusted_proxies());
+    let system_proxy = settings.system_proxy();
     settings.check()?;
     // The store holds password hashes and whatever secrets definitions carry.
     let mut folder = std::fs::DirBuilder::new();
@@ -68,6 +69,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         node_id: None,
         hostname: run::hostname(),
         connections_max: None,
+        system_proxy,
         api_key_header,
         api_key_parameter,
         rate_limit_store,

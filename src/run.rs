@@ -49,6 +49,7 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         node_id: settings.text("node_id").map(str::to_owned),
         hostname: hostname(),
         connections_max: None,
+        system_proxy: settings.system_proxy(),
         api_key_header: settings.named("api_key_header"),
         api_key_parameter: settings.named("api_key_parameter"),
         rate_limit_store: settings.rate_limit_store(),

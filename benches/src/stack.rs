@@ -9,6 +9,7 @@ use crate::{
     wait,
 };
 use anyhow::Context;
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use serde_json::Value;
 use std::{
     ffi::OsString,
@@ -69,6 +70,7 @@ impl<'r> Stack<'r> {
             ("TIDEGATE_DATABASE_URL", format!("sqlite://{}", rig.path("store.db").display())),
             ("TIDEGATE_ADMIN_PASSWORD", password.clone()),
             ("TIDEGATE_SYNC_TOKEN", token.clone()),
+            ("TIDEGATE_SEAL_KEY", BASE64.encode(rand::random::<[u8; 32]>())),
             ("TIDEGATE_REST_LISTEN", rest.to_string()),
             ("TIDEGATE_SYNC_LISTEN", sync.to_string()),
             ("TIDEGATE_NODE_LISTEN", node.to_string()),

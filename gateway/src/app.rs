@@ -2,6 +2,7 @@
 
 use crate::consumers::{Consumers, close_at_their_end};
 use crate::endpoint::Shared;
+use crate::endpoint::http_proxy::{self, Upstream};
 use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
@@ -53,6 +54,8 @@ pub struct GatewayConfig {
     pub connections_max: Option<usize>,
     /// Kafka bootstrap servers that are reached elsewhere: as written in documents → where they are.
     pub kafka_addresses: HashMap<String, String>,
+    /// Proxy of endpoints that use the one of their node.
+    pub system_proxy: Option<Upstream>,
     /// Header that API keys are looked for in; absent: `X-Gravitee-Api-Key`; empty: none.
     pub api_key_header: Option<String>,
     /// Query parameter that API keys are looked for in; absent: `api-key`; empty: none.
@@ -105,6 +108,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     tokio::spawn(close_at_their_end(Arc::clone(&consumers), shutdown.clone()));
     let shared = Shared {
         kafka: Arc::new(clients),
+        http: Arc::new(http_proxy::Clients::with_system_proxy(config.system_proxy)),
         node: Arc::new(node_facts),
         limiter: Arc::clone(&limiter),
         consumers,

@@ -10,6 +10,7 @@ mod kafka;
 mod limits;
 mod management;
 mod message_policies;
+mod proxy;
 mod proxy_policies;
 mod redeploy;
 mod security;

@@ -68,18 +68,22 @@ pub struct EndpointSpec {
 }
 
 /// Every entrypoint that this build runs.
-pub static ENTRYPOINTS: &[&EntrypointSpec] =
-    &[&http_get::SPEC, &http_post::SPEC, &http_proxy::ENTRYPOINT, &sse::SPEC, &sse::ADVANCED, &websocket::SPEC];
+pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
+    &http_get::SPEC,
+    &http_post::SPEC,
+    &http_proxy::ENTRYPOINT,
+    &sse::SPEC,
+    &sse::ADVANCED,
+    &websocket::SPEC,
+];
 
 /// Every endpoint that this build runs.
-pub static ENDPOINTS: &[&EndpointSpec] = &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
+pub static ENDPOINTS: &[&EndpointSpec] =
+    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
 
 /// Entrypoints of the field that this build does not run.
-pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] = &[
-    ("webhook", ApiType::Message),
-    ("webhook-advanced", ApiType::Message),
-    ("tcp-proxy", ApiType::Proxy),
-];
+pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
+    &[("webhook", ApiType::Message), ("webhook-advanced", ApiType::Message), ("tcp-proxy", ApiType::Proxy)];
 
 /// Endpoints of the field that this build does not run.
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[

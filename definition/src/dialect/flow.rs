@@ -122,9 +122,10 @@ fn entrypoints(node: &Node<'_>) -> Vec<String> {
 fn read_step(node: &Node<'_>, phase: Phase, context: &Context<'_>) -> Step {
     let description = node.get("description");
     let name = node.get("name").required_text();
-    let description = match context.spelling {
-        Family::Beta => Some(description.required_text()),
-        Family::V4 => description.trimmed(),
+    // An API of the 4.x family is printed in the beta spelling, and must be valid when it is sent back.
+    let description = match (context.family, context.spelling) {
+        (Family::Beta, Family::Beta) => Some(description.required_text()),
+        (Family::Beta | Family::V4, Family::Beta | Family::V4) => description.trimmed(),
     };
     let policy = node.get("policy").required_text();
     let spec = spec(&node.get("policy"), &policy, phase, context);

@@ -39,7 +39,9 @@ pub(super) fn read(place: &str, spec: &Map<String, Value>) -> Result<Cardinaliti
             Value::String(text) if text.eq_ignore_ascii_case("MANY") => {
                 CardinalityTarget::Becomes(Cardinality::Many)
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return Err(SpecError::new(&place, "the right side must be ONE, MANY or an object")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(SpecError::new(&place, "the right side must be ONE, MANY or an object"));
+            }
         };
         match (key.as_str(), target) {
             ("@", CardinalityTarget::Becomes(cardinality)) => cardinalities.own = Some(cardinality),

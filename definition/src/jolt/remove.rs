@@ -19,7 +19,9 @@ pub(super) fn read(place: &str, spec: &Map<String, Value>) -> Result<Removals, S
         let within = match value {
             Value::String(text) if text.trim().is_empty() => None,
             Value::Object(_) => Some(RemovalsWithin(read(&place, object(&place, value)?)?)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return Err(SpecError::new(&place, "the right side must be an empty text or an object")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(SpecError::new(&place, "the right side must be an empty text or an object"));
+            }
         };
         for key in path::alternatives(key) {
             let pattern = Pattern::parse(&place, key)?;

@@ -50,7 +50,9 @@ pub(super) fn read(place: &str, spec: &Map<String, Value>) -> Result<Shift, Spec
             }
             match Pattern::parse(&place, key)? {
                 Pattern::Literal(name) => shift.literals.push((name, target.clone())),
-                pattern @ (Pattern::Star(_) | Pattern::Computed(_)) => shift.computed.push((pattern, target.clone())),
+                pattern @ (Pattern::Star(_) | Pattern::Computed(_)) => {
+                    shift.computed.push((pattern, target.clone()))
+                }
             }
         }
     }

@@ -103,8 +103,8 @@ impl MetricsReporter {
         let body = settings.body.filter(|body| !body.is_empty());
         let body = match body.map(|body| assign_content::template("body", &body)).transpose() {
             Ok(body) => body,
-            Err(violation) => {
-                violations.push(violation);
+            Err(wrong) => {
+                violations.extend(wrong);
                 None
             }
         };

@@ -10,7 +10,6 @@ use crate::expression::Template;
 use crate::token::tokens;
 use crate::violation::Violation;
 
-mod header;
 pub mod assign_attributes;
 pub mod assign_content;
 pub mod basic_authentication;
@@ -20,6 +19,7 @@ pub mod cloud_events;
 pub mod date_format;
 pub mod dynamic_routing;
 pub mod generate_jwt;
+mod header;
 pub mod http_callout;
 pub mod http_redirect;
 pub mod interrupt;

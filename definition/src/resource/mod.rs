@@ -24,11 +24,7 @@ pub struct ResourceSpec {
 }
 
 /// Every kind of resource that this build runs, in the order of their ids.
-pub static RESOURCES: &[&ResourceSpec] = &[
-    &inline_users::SPEC,
-    &cache::SPEC,
-    &oauth2::SPEC,
-];
+pub static RESOURCES: &[&ResourceSpec] = &[&inline_users::SPEC, &cache::SPEC, &oauth2::SPEC];
 
 /// Looks a `type` up.
 pub fn resource(id: &str) -> Option<&'static ResourceSpec> {

@@ -51,7 +51,9 @@ impl Coding {
             Coding::Gzip => stream(GzipDecoder::new(coded)),
             Coding::Brotli => stream(BrotliDecoder::new(coded)),
             Coding::Deflate => {
-                let opened = async move { Ok::<_, io::Error>(ReaderStream::new(DeflateDecoder::new(unframed(coded).await?))) };
+                let opened = async move {
+                    Ok::<_, io::Error>(ReaderStream::new(DeflateDecoder::new(unframed(coded).await?)))
+                };
                 let frames = futures::TryFutureExt::try_flatten_stream(opened).map_ok(Frame::data);
                 Body::stream(StreamBody::new(Box::pin(frames)))
             }

@@ -19,7 +19,9 @@ pub(crate) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> 
 pub(crate) fn strip_named(headers: &mut HeaderMap) {
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let tokens = values.flat_map(|value| value.split(',')).map(str::trim);
-    let usual = |token: &str| token.is_empty() || ["close", "keep-alive"].iter().any(|known| token.eq_ignore_ascii_case(known));
+    let usual = |token: &str| {
+        token.is_empty() || ["close", "keep-alive"].iter().any(|known| token.eq_ignore_ascii_case(known))
+    };
     let names: Vec<HeaderName> =
         tokens.filter(|token| !usual(token)).filter_map(|token| HeaderName::try_from(token).ok()).collect();
     for name in names.iter().filter(|name| !MEANT.contains(name)) {
@@ -50,20 +52,24 @@ mod tests {
     use http::HeaderValue;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).fold(
-            HeaderMap::new(),
-            |mut headers, (name, value)| {
+        lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .fold(HeaderMap::new(), |mut headers, (name, value)| {
                 headers.append(name, value);
                 headers
-            },
-        )
+            })
     }
 
     #[test]
     fn headers_that_the_connection_names_go_but_for_those_with_a_meaning() {
         let mut headers = headers(&[
-            ("connection", "Upgrade, X-Own, close"), ("connection", "te,, x y"), ("upgrade", "websocket"), ("x-own", "1"),
-            ("te", "trailers"), ("x-other", "2"),
+            ("connection", "Upgrade, X-Own, close"),
+            ("connection", "te,, x y"),
+            ("upgrade", "websocket"),
+            ("x-own", "1"),
+            ("te", "trailers"),
+            ("x-other", "2"),
         ]);
         strip_named(&mut headers);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();

@@ -28,7 +28,8 @@ impl Backend {
     pub(super) async fn always(answer: &'static str) -> Backend {
         Backend::scripted(move |mut peer| async move {
             while let Some(head) = peer.head().await {
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+                let length =
+                    head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
                 peer.bytes(length.unwrap_or(0)).await;
                 peer.send(answer).await;
             }

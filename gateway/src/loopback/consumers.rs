@@ -120,7 +120,8 @@ async fn a_subscription_that_ends_by_its_date_ends_its_streams() {
 #[tokio::test]
 async fn a_browser_that_asks_sends_no_key() {
     let mut api = keyed(messages(Some(1)));
-    api["listeners"][0]["cors"] = json!({"enabled": true, "allowOrigin": ["*"], "allowMethods": ["GET"], "maxAge": -1});
+    api["listeners"][0]["cors"] =
+        json!({"enabled": true, "allowOrigin": ["*"], "allowMethods": ["GET"], "maxAge": -1});
     let gateway = Gateway::start(&[api]).await;
     let ask = "OPTIONS /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\norigin: http://o\r\n\
                access-control-request-method: GET\r\n\r\n";

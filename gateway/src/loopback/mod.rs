@@ -2,12 +2,16 @@
 
 mod backend;
 mod consumers;
+mod echo;
 mod flows;
 mod http_get;
 mod http_post;
 mod listener;
 mod protocols;
 mod proxy;
+mod proxy_tls;
+mod proxy_upstream;
+mod proxy_websocket;
 mod sse;
 mod table;
 mod websocket;
@@ -54,6 +58,7 @@ impl Gateway {
             hostname: "test".to_owned(),
             connections_max,
             kafka_addresses: HashMap::new(),
+            system_proxy: None,
             api_key_header: None,
             api_key_parameter: None,
             rate_limit_store: None,

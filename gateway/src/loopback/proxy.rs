@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-backend: 1\r\n\r\nok";
 
 /// A proxy API at `/<id>/`.
-fn proxy(id: &str, configuration: Value) -> Value {
+pub(super) fn proxy(id: &str, configuration: Value) -> Value {
     let mut api = with_entrypoints(id, json!([{"type": "http-proxy"}]), json!({}));
     api["type"] = json!("proxy");
     api["endpointGroups"][0]["type"] = json!("http-proxy");
@@ -38,8 +38,15 @@ async fn a_request_arrives_as_it_was_sent_and_its_answer_comes_back() {
     assert!(head.starts_with("POST /base/a%20b//c?x=1&x=2 HTTP/1.1\r\n"), "{head}");
     let mut names: Vec<&str> = head.lines().skip(1).filter_map(|line| line.split(": ").next()).collect();
     names.sort_unstable();
-    let expected =
-        ["", "accept-encoding", "content-length", "host", "x-gravitee-request-id", "x-gravitee-transaction-id", "x-own"];
+    let expected = [
+        "",
+        "accept-encoding",
+        "content-length",
+        "host",
+        "x-gravitee-request-id",
+        "x-gravitee-transaction-id",
+        "x-own",
+    ];
     assert_eq!(names, expected);
     assert_eq!(header(&head, "host"), Some(backend.address.to_string().as_str()));
 }
@@ -88,7 +95,9 @@ async fn a_kept_connection_that_the_backend_closed_is_replaced() {
     .await;
     let gateway = gateway(&closing).await;
     for _ in 0..5 {
-        let answer = gateway.send("POST /p HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+        let answer = gateway
+            .send("POST /p HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            .await;
         assert!(answer.rest().await.ends_with("ok"));
     }
     assert_eq!(closing.connections(), 5);
@@ -210,7 +219,10 @@ async fn answers_without_a_body_keep_what_they_say_about_it() {
     for (answer, status) in [
         ("HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 204 "),
         ("HTTP/1.1 304 Not Modified\r\netag: \"x\"\r\n\r\n", "HTTP/1.1 304 "),
-        ("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 200 "),
+        (
+            "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 ",
+        ),
     ] {
         let backend = Backend::always(answer).await;
         let gateway = super::proxy::gateway(&backend).await;
@@ -261,7 +273,8 @@ async fn an_answer_may_come_before_the_request_is_complete() {
     })
     .await;
     let gateway = gateway(&backend).await;
-    let mut client = gateway.send("POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\nbegin").await;
+    let mut client =
+        gateway.send("POST /p HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\nbegin").await;
     assert!(client.until("big").await.starts_with("HTTP/1.1 413 "));
 }
 
@@ -294,10 +307,9 @@ async fn what_two_servers_could_read_differently_is_not_passed_on() {
 
 #[tokio::test]
 async fn a_length_beside_chunks_smuggles_nothing() {
-    for lines in [
-        "content-length: 6\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 6",
-    ] {
+    for lines in
+        ["content-length: 6\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 6"]
+    {
         let backend = Backend::scripted(|mut peer| async move {
             peer.head().await;
             peer.until("0\r\n\r\n").await;
@@ -306,12 +318,16 @@ async fn a_length_beside_chunks_smuggles_nothing() {
         })
         .await;
         let gateway = gateway(&backend).await;
-        let request = format!("POST /p/x HTTP/1.1\r\nhost: h\r\n{lines}\r\n\r\n0\r\n\r\nGET /p/smuggled HTTP/1.1\r\nhost: h\r\n\r\n");
+        let request = format!(
+            "POST /p/x HTTP/1.1\r\nhost: h\r\n{lines}\r\n\r\n0\r\n\r\nGET /p/smuggled HTTP/1.1\r\nhost: h\r\n\r\n"
+        );
         let answer = gateway.send(&request).await.rest().await;
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{lines:?}: {answer}");
         let heads = backend.heads();
         assert_eq!(heads.len(), 1, "{lines:?}");
-        assert!(header(&heads[0], "content-length").is_none() || header(&heads[0], "transfer-encoding").is_none());
+        assert!(
+            header(&heads[0], "content-length").is_none() || header(&heads[0], "transfer-encoding").is_none()
+        );
     }
 }
 
@@ -319,7 +335,9 @@ async fn a_length_beside_chunks_smuggles_nothing() {
 async fn paths_stay_below_the_target_and_headers_stay_one_line() {
     let backend = Backend::always(OK).await;
     let gateway = gateway(&backend).await;
-    for path in ["/p/../secret", "/p/%2e%2e/secret", "/p/a/..%2f..%2fsecret", "/p/..;/secret", "/p/..%5csecret"] {
+    for path in
+        ["/p/../secret", "/p/%2e%2e/secret", "/p/a/..%2f..%2fsecret", "/p/..;/secret", "/p/..%5csecret"]
+    {
         let answer = gateway.answer(path, "").await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
     }
@@ -353,4 +371,116 @@ async fn events_are_passed_on_one_by_one_and_end_with_the_backend() {
         go.notify_one();
     }
     events.until("0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn event_streams_outlive_a_redeploy_and_not_their_api() {
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let backend = Backend::scripted(move |mut peer| {
+        let wait = Arc::clone(&wait);
+        async move {
+            peer.head().await;
+            peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n").await;
+            wait.notified().await;
+            peer.send("data: 2\n\n").await;
+            peer.closed().await;
+        }
+    })
+    .await;
+    let gateway = gateway(&backend).await;
+    let mut events = gateway.get("/p/events", "").await;
+    events.until("data: 1\n\n").await;
+    gateway.deploy(&[proxy("p", json!({"target": backend.url("/other")}))]).await;
+    go.notify_one();
+    events.until("data: 2\n\n").await;
+    gateway.undeploy("p").await;
+    assert!(!events.rest().await.ends_with("0\r\n\r\n"), "a stream that is cut off is no complete answer");
+}
+
+#[tokio::test]
+async fn codings_are_undone_for_clients_that_did_not_ask_for_them() {
+    // `hello` in gzip.
+    const GZIP: [u8; 25] =
+        [31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 203, 72, 205, 201, 201, 7, 0, 134, 166, 16, 54, 5, 0, 0, 0];
+    let backend = Backend::scripted(|mut peer| async move {
+        while let Some(head) = peer.head().await {
+            assert_eq!(header(&head, "accept-encoding"), Some("gzip, deflate"));
+            peer.send(
+                "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\netag: \"x\"\r\ncontent-length: 25\r\n\r\n",
+            )
+            .await;
+            peer.tcp.write_all(&GZIP).await.unwrap();
+        }
+    })
+    .await;
+    let gateway = gateway(&backend).await;
+    let answer = gateway.answer("/p", "").await;
+    assert_eq!(dechunk(&answer), "hello");
+    assert_eq!((header(&answer, "content-encoding"), header(&answer, "etag")), (None, Some("W/\"x\"")));
+    let answer = gateway.answer("/p", "accept-encoding: gzip\r\n").await;
+    assert_eq!(
+        (header(&answer, "content-encoding"), header(&answer, "content-length")),
+        (Some("gzip"), Some("25"))
+    );
+}
+
+#[tokio::test]
+async fn redirections_are_followed_when_the_settings_say_so() {
+    let backend = Backend::scripted(|mut peer| async move {
+        while let Some(head) = peer.head().await {
+            match head.split(' ').nth(1).unwrap() {
+                "/done" => peer.send(OK).await,
+                "/endless" => {
+                    peer.send("HTTP/1.1 302 Found\r\nlocation: /endless\r\ncontent-length: 0\r\n\r\n").await
+                }
+                _ => peer.send("HTTP/1.1 302 Found\r\nlocation: /done\r\ncontent-length: 0\r\n\r\n").await,
+            }
+        }
+    })
+    .await;
+    let gateway = with_http(&backend, json!({"followRedirects": true})).await;
+    assert!(gateway.answer("/p/x", "").await.ends_with("ok"));
+    assert!(gateway.answer("/p/endless", "").await.starts_with("HTTP/1.1 302 "));
+    assert_eq!(backend.heads().len(), 2 + 17);
+    let gateway = with_http(&backend, json!({})).await;
+    let answer = gateway.answer("/p/x", "").await;
+    assert_eq!((&answer[9..12], header(&answer, "location")), ("302", Some("/done")));
+}
+
+#[tokio::test]
+async fn a_redeploy_with_equal_settings_keeps_the_connections() {
+    let backend = Backend::always(OK).await;
+    let api = |name: &str| {
+        let mut api =
+            proxy("p", json!({"target": backend.url(""), "headers": [{"name": "X-Set", "value": name}]}));
+        api["name"] = json!(name);
+        api
+    };
+    let gateway = Gateway::start(&[api("one")]).await;
+    gateway.answer("/p", "x-set: client\r\n").await;
+    gateway.deploy(&[api("two")]).await;
+    gateway.answer("/p", "").await;
+    assert_eq!(backend.connections(), 1);
+    let set: Vec<_> = backend.heads().iter().map(|head| header(head, "x-set").unwrap().to_owned()).collect();
+    assert_eq!(set, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn unused_connections_are_closed_in_time() {
+    let closed = Arc::new(Notify::new());
+    let told = Arc::clone(&closed);
+    let backend = Backend::scripted(move |mut peer| {
+        let told = Arc::clone(&told);
+        async move {
+            peer.head().await;
+            peer.send(OK).await;
+            peer.closed().await;
+            told.notify_one();
+        }
+    })
+    .await;
+    let gateway = with_http(&backend, json!({"keepAliveTimeout": 200})).await;
+    gateway.answer("/p", "").await;
+    timeout(DEADLINE, closed.notified()).await.expect("the connection is kept for ever");
 }

@@ -80,7 +80,6 @@ mod tests {
     use super::*;
     use crate::endpoint::Shared;
     use crate::resource::Resources;
-    use crate::table::facts::ApiFacts;
     use serde_json::{Value, json};
 
     fn policy(providers: Value) -> Result<Arc<dyn Policy>, Vec<Violation>> {

@@ -220,3 +220,6 @@ fn refused(key: &'static str) -> Failure {
 fn challenge(failure: Failure) -> Failure {
     failure.header(WWW_AUTHENTICATE, HeaderValue::from_static(REALM))
 }
+
+#[cfg(test)]
+mod tests;

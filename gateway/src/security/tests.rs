@@ -5,7 +5,6 @@ use super::*;
 use crate::call::Consumer;
 use crate::http::serve::Peer;
 use crate::sync::{ApplyChange, ApplyOp};
-use crate::table::facts::ApiFacts;
 use definition::api::{FlowMode, Resource as ResourceDefinition};
 use definition::consumer::{KIND_API_KEY, KIND_SUBSCRIPTION, api_key_hash};
 use definition::digest::canonical_bytes;
@@ -44,9 +43,7 @@ impl Api {
         )
         .unwrap();
         let resources = Resources::build(&[resource], &shared).unwrap();
-        let facts = Arc::new(ApiFacts::default());
-        let builder =
-            Builder { resources: &resources, shared: &shared, mode: FlowMode::Default };
+        let builder = Builder { resources: &resources, shared: &shared, mode: FlowMode::Default };
         let plans = build(&plans, &builder)?;
         let api = Api { plans, shared };
         for plan in ["jwt", "oauth2", "key"] {
@@ -263,10 +260,9 @@ async fn the_call_knows_who_calls() {
     let api = Api::of(json!([key_plan(json!({})), key_less()]));
     let mut call = Call::sample("GET /ctx", &[("x-gravitee-api-key", "secret")], "");
     api.admit(&mut call).await;
-    let Consumer { application_name, client_id, metadata, key_less, push, .. } =
-        &**call.consumer.as_ref().unwrap();
+    let Consumer { application_name, client_id, metadata, push, .. } = &**call.consumer.as_ref().unwrap();
     assert_eq!((application_name.as_deref(), client_id.as_deref()), (Some("App"), Some("c")));
-    assert_eq!((metadata["k"].as_str(), *key_less, *push), ("v", false, false));
+    assert_eq!((metadata["k"].as_str(), *push), ("v", false));
     let read = |call: &Call| {
         ["api", "api.name", "context-path", "application", "user-id"]
             .map(|name| call.attributes.text(name).unwrap().to_owned())

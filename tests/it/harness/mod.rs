@@ -3,6 +3,7 @@
 //! failing test reads like a report; processes print their logs only then.
 
 pub(crate) mod authority;
+pub(crate) mod backend;
 pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod definitions;

@@ -5,9 +5,9 @@
 
 mod rules;
 mod settings;
-mod tls;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use super::settings::SettingsSchema;
 use super::{EndpointSpec, EntrypointSpec, Mode};

@@ -21,7 +21,8 @@ pub fn target_url(text: &str) -> Result<(&'static str, Url), &'static str> {
     if text.contains(char::is_whitespace) {
         return Err("must not hold spaces");
     }
-    let (scheme, rest) = text.split_once("://").ok_or("must be an absolute URL, such as http://host:port/path")?;
+    let (scheme, rest) =
+        text.split_once("://").ok_or("must be an absolute URL, such as http://host:port/path")?;
     let known = SCHEMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme));
     let (scheme, spoken) = known.ok_or("must begin with http, https, ws, wss, grpc or grpcs")?;
     let url = Url::parse(&format!("{spoken}://{rest}")).map_err(|_| "is no URL that can be read")?;

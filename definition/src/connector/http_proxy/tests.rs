@@ -21,7 +21,8 @@ fn absent_settings_have_the_values_of_the_field() {
     assert_eq!((http.use_compression, http.propagate_client_accept_encoding), (true, false));
     assert_eq!((http.propagate_client_host, http.follow_redirects), (false, false));
     assert_eq!((http.max_concurrent_connections, http.clear_text_upgrade), (100, true));
-    let http2 = (http.http2_multiplexing_limit, http.http2_connection_window_size, http.http2_stream_window_size);
+    let http2 =
+        (http.http2_multiplexing_limit, http.http2_connection_window_size, http.http2_stream_window_size);
     assert_eq!(http2, (-1, 1_048_576, 262_144));
     assert!(proxy.headers.is_empty() && proxy.proxy.is_none());
     assert!(proxy.ssl.hostname_verifier && !proxy.ssl.trust_all);
@@ -50,7 +51,8 @@ fn settings_are_read_in_both_spellings_with_numbers_in_strings() {
         assert!(!proxy.ssl.hostname_verifier);
         let trust = proxy.ssl.trust_store.unwrap();
         assert!(matches!(trust.material, Material::Content(bytes) if bytes == [0, 1, 2, 3]));
-        let Some(KeyStore::Pem { certificates: Material::Content(_), key: Material::Path(path) }) = proxy.ssl.key_store
+        let Some(KeyStore::Pem { certificates: Material::Content(_), key: Material::Path(path) }) =
+            proxy.ssl.key_store
         else {
             panic!("no key")
         };
@@ -68,7 +70,8 @@ fn a_store_without_a_type_is_none_and_a_proxy_is_off_unless_enabled() {
 
 #[test]
 fn a_target_is_an_absolute_url_without_credentials() {
-    for good in ["http://h", "HTTPS://h:1/a?b=c", "ws://h", "wss://h/x", "grpc://h:50051", "grpcs://[::1]:1"] {
+    for good in ["http://h", "HTTPS://h:1/a?b=c", "ws://h", "wss://h/x", "grpc://h:50051", "grpcs://[::1]:1"]
+    {
         assert_eq!(faults(&json!({"target": good})), [""; 0], "{good}");
     }
     let check = |target: &str, reason: &str| {
@@ -94,8 +97,16 @@ fn every_fault_is_reported_with_its_place() {
     }));
     let places: Vec<&str> = found.iter().filter_map(|line| line.split(": ").next()).collect();
     let expected = [
-        "target", "headers[0].name", "headers[1].value", "proxy.host", "proxy.port", "http.http2MultiplexingLimit",
-        "ssl.trustStore.content", "ssl.trustStore.password", "ssl.keyStore.certContent", "ssl.keyStore.keyPath",
+        "target",
+        "headers[0].name",
+        "headers[1].value",
+        "proxy.host",
+        "proxy.port",
+        "http.http2MultiplexingLimit",
+        "ssl.trustStore.content",
+        "ssl.trustStore.password",
+        "ssl.keyStore.certContent",
+        "ssl.keyStore.keyPath",
     ];
     assert_eq!(places, expected);
     let schema = faults(&json!({"http": {"readTimeout": -1, "version": "HTTP_3"}}));

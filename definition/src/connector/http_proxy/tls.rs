@@ -116,8 +116,17 @@ pub struct TrustStore {
 /// A certificate with its key.
 #[derive(Debug, Clone)]
 pub enum KeyStore {
-    Pem { certificates: Material, key: Material },
-    Store { pkcs12: bool, material: Material, password: Option<String>, alias: Option<String>, key_password: Option<String> },
+    Pem {
+        certificates: Material,
+        key: Material,
+    },
+    Store {
+        pkcs12: bool,
+        material: Material,
+        password: Option<String>,
+        alias: Option<String>,
+        key_password: Option<String>,
+    },
 }
 
 impl SslSettings {
@@ -145,7 +154,13 @@ impl SslSettings {
             if store.format == StoreFormat::Pem {
                 let certificates = (("certPath", &store.cert_path), ("certContent", &store.cert_content));
                 material(name, certificates.0, certificates.1, false, &mut found);
-                material(name, ("keyPath", &store.key_path), ("keyContent", &store.key_content), false, &mut found);
+                material(
+                    name,
+                    ("keyPath", &store.key_path),
+                    ("keyContent", &store.key_content),
+                    false,
+                    &mut found,
+                );
             } else {
                 material(name, ("path", &store.path), ("content", &store.content), true, &mut found);
                 password(name, store.format, store.password.as_ref(), &mut found);

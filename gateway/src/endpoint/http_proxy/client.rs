@@ -14,8 +14,8 @@ use super::transport::Transport;
 use crate::call::body::Body;
 use definition::connector::http_proxy::HttpSettings;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use http_body::Body as _;
+use hyper::body::Incoming;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -158,7 +158,10 @@ impl Client {
 
     /// A stream of a connection that is there, of a new one, or of the first one that has a stream again. A backend that
     /// speaks no HTTP/2 gives its socket instead.
-    async fn stream(&self, pool: &Arc<Pool>) -> Result<Result<Stream, (Transport, OwnedSemaphorePermit)>, Fault> {
+    async fn stream(
+        &self,
+        pool: &Arc<Pool>,
+    ) -> Result<Result<Stream, (Transport, OwnedSemaphorePermit)>, Fault> {
         let mut shared = pool.http2.lock().await;
         shared.retain(Http2::is_open);
         if let Some(stream) = shared.iter().find_map(Http2::stream) {
@@ -170,7 +173,8 @@ impl Client {
             if pool.origin.tls && !transport.negotiated_http2() {
                 return Ok(Err((transport, permit)));
             }
-            let connection = Http2::begin(transport, &self.http).await.map_err(|error| Fault::of_exchange(&error))?;
+            let connection =
+                Http2::begin(transport, &self.http).await.map_err(|error| Fault::of_exchange(&error))?;
             let stream = connection.stream().ok_or(Fault::PoolExhausted)?;
             shared.push(connection);
             return Ok(Ok(stream));
@@ -182,7 +186,11 @@ impl Client {
     }
 
     /// Waits for the head of an answer, for as long as the request moves and the read timeout afterwards.
-    pub(super) async fn in_time<T>(&self, exchange: impl Future<Output = T>, moved: impl Fn() -> bool) -> Result<T, Fault> {
+    pub(super) async fn in_time<T>(
+        &self,
+        exchange: impl Future<Output = T>,
+        moved: impl Fn() -> bool,
+    ) -> Result<T, Fault> {
         let Some(patience) = limit(self.http.read_timeout) else { return Ok(exchange.await) };
         let mut exchange = std::pin::pin!(exchange);
         loop {

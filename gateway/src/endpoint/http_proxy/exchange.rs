@@ -23,7 +23,11 @@ pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Plac
     let mut headers = headers::request(call, proxy.client.http(), http2);
     proxy.set_headers(call, &mut headers).await?;
     let mut method = call.request.head.method.clone();
-    let mut body = Some(std::mem::take(&mut call.request.body));
+    // What can be sent again stays with the call, for policies that do.
+    let mut body = Some(match &call.request.body {
+        Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
+        Body::Empty | Body::Stream(_) => call.request.body.take(),
+    });
     let mut left = if proxy.client.http().follow_redirects { redirect::REDIRECTS_MAX } else { 0 };
     let response = loop {
         let outgoing = Outgoing { method: method.clone(), headers: headers.clone(), http2 };
@@ -41,10 +45,6 @@ pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Plac
         }
         (place, method) = (next_place, next_method);
     };
-    // What can be sent again stays with the call, for policies that do.
-    if let Some(body) = body {
-        call.request.body = body;
-    }
     fill(call, response);
     Ok(())
 }
@@ -92,7 +92,11 @@ async fn send(
             Ok(response) => return Ok(response),
             Err(Unanswered { fault, stale }) => {
                 // The backend may have acted on it, so only what may be done twice is sent twice.
-                if !stale || retries == STALE_RETRIES_MAX || body.is_none() || !outgoing.method.is_idempotent() {
+                if !stale
+                    || retries == STALE_RETRIES_MAX
+                    || body.is_none()
+                    || !outgoing.method.is_idempotent()
+                {
                     return Err(fault);
                 }
                 retries += 1;
@@ -156,7 +160,8 @@ impl HttpProxy {
 
     /// The same request for a backend that chose HTTP/1.1.
     fn downgraded(&self, mut request: Request<RequestBody>, place: &Place) -> Request<RequestBody> {
-        let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        let authority =
+            request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         *request.version_mut() = Version::HTTP_11;
         if let Ok(uri) = Uri::try_from(place.path_and_query.as_str()) {
             *request.uri_mut() = uri;
@@ -182,7 +187,9 @@ fn fill(call: &mut Call, response: Response<Body>) {
     let (head, mut body) = response.into_parts();
     let mut headers = head.headers;
     headers::answer(&mut headers);
-    if let Some(coding) = Coding::of(&headers).filter(|coding| !headers::accepts(&call.request.head.headers, *coding)) {
+    if let Some(coding) =
+        Coding::of(&headers).filter(|coding| !headers::accepts(&call.request.head.headers, *coding))
+    {
         // Part of a coded body cannot be undone; the client asked for it in this form.
         if head.status != StatusCode::PARTIAL_CONTENT {
             if matches!(body, Body::Stream(_)) {

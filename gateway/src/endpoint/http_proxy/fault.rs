@@ -47,6 +47,10 @@ impl Fault {
     }
 
     /// Of a connection that could not be made.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the system's errors; all others mean that there is no way"
+    )]
     pub(super) fn of_connect(error: &io::Error) -> Fault {
         match error.kind() {
             ErrorKind::ConnectionRefused => Fault::Refused,
@@ -59,6 +63,7 @@ impl Fault {
     }
 
     /// Of an exchange on a connection.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the system's errors; all others are the protocol's")]
     pub(super) fn of_exchange(error: &hyper::Error) -> Fault {
         if error.is_user() {
             return Fault::Request;
@@ -70,7 +75,9 @@ impl Fault {
         while let Some(inner) = source {
             if let Some(error) = inner.downcast_ref::<io::Error>() {
                 return match error.kind() {
-                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => Fault::Reset,
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+                        Fault::Reset
+                    }
                     ErrorKind::UnexpectedEof => Fault::Closed,
                     _ => Fault::Protocol,
                 };

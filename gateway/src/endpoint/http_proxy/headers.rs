@@ -8,8 +8,8 @@ use crate::call::coding::Coding;
 use crate::http::hop;
 use definition::connector::http_proxy::HttpSettings;
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -19,8 +19,17 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const CODINGS: HeaderValue = HeaderValue::from_static("gzip, deflate");
 /// Never passed on. `Expect` is answered here, and the lengths are those of the body that is sent.
 const REQUEST_ONLY_HERE: [HeaderName; 11] = [
-    CONNECTION, KEEP_ALIVE, PROXY_AUTHORIZATION, PROXY_AUTHENTICATE, PROXY_CONNECTION, TE, TRAILER, UPGRADE,
-    TRANSFER_ENCODING, CONTENT_LENGTH, EXPECT,
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_AUTHORIZATION,
+    PROXY_AUTHENTICATE,
+    PROXY_CONNECTION,
+    TE,
+    TRAILER,
+    UPGRADE,
+    TRANSFER_ENCODING,
+    CONTENT_LENGTH,
+    EXPECT,
 ];
 /// Never passed back. `Trailer` is, for the trailers that follow.
 const ANSWER_ONLY_HERE: [HeaderName; 7] =
@@ -84,7 +93,8 @@ pub(super) fn accepts(request: &HeaderMap, coding: Coding) -> bool {
         let name = parts.next().unwrap_or_default();
         let refused = parts.any(|part| {
             part.split_once('=').is_some_and(|(key, value)| {
-                key.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0)
+                key.trim().eq_ignore_ascii_case("q")
+                    && value.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0)
             })
         });
         if name.eq_ignore_ascii_case(coding.label()) {
@@ -116,9 +126,17 @@ mod tests {
     #[test]
     fn what_describes_a_connection_ends_here() {
         let all = [
-            ("connection", "keep-alive"), ("keep-alive", "timeout=5"), ("proxy-authorization", "Basic x"),
-            ("proxy-authenticate", "Basic"), ("proxy-connection", "close"), ("te", "deflate"), ("upgrade", "h2c"),
-            ("transfer-encoding", "chunked"), ("content-length", "3"), ("expect", "100-continue"), ("x-kept", "1"),
+            ("connection", "keep-alive"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-authorization", "Basic x"),
+            ("proxy-authenticate", "Basic"),
+            ("proxy-connection", "close"),
+            ("te", "deflate"),
+            ("upgrade", "h2c"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "3"),
+            ("expect", "100-continue"),
+            ("x-kept", "1"),
         ];
         let plain = HttpSettings { use_compression: false, ..HttpSettings::default() };
         assert_eq!(sent(&all, &plain, |_| ()), "x-kept: 1");
@@ -162,13 +180,18 @@ mod tests {
         let check = |method: Method, body: Body, expected: &str| {
             let mut headers = HeaderMap::new();
             framing(&mut headers, &method, &body, false);
-            let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+            let lines: Vec<_> =
+                headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
             assert_eq!(lines.join(", "), expected, "{method}");
         };
         check(Method::GET, Body::Empty, "");
         check(Method::POST, Body::Empty, "content-length: 0");
         check(Method::POST, Body::Bytes("x".into()), "");
-        let unknown = || Body::stream(http_body_util::StreamBody::new(futures::stream::pending::<Result<_, std::io::Error>>()));
+        let unknown = || {
+            Body::stream(http_body_util::StreamBody::new(
+                futures::stream::pending::<Result<_, std::io::Error>>(),
+            ))
+        };
         check(Method::GET, unknown(), "transfer-encoding: chunked");
     }
 
@@ -191,8 +214,13 @@ mod tests {
     fn answers_lose_what_described_the_backends_connection() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
-            ("connection", "close, x-hop"), ("x-hop", "1"), ("keep-alive", "timeout=5"), ("transfer-encoding", "chunked"),
-            ("upgrade", "h2c"), ("trailer", "x-sum"), ("content-length", "3"),
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("trailer", "x-sum"),
+            ("content-length", "3"),
         ] {
             headers.append(name, HeaderValue::from_static(value));
         }

@@ -58,7 +58,10 @@ impl Http1 {
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(super) async fn exchange(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Broken> {
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Broken> {
         let Http1 { sender, connection, ended } = self;
         let mut answer = pin!(sender.try_send_request(request));
         let answer = poll_fn(|cx| {

@@ -19,9 +19,8 @@ pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>
 fn read(material: &Material, seen: &mut Sha256) -> Result<Vec<u8>, String> {
     let bytes = match material {
         Material::Content(bytes) => bytes.clone(),
-        Material::Path(path) => {
-            std::fs::read(path).map_err(|error| format!("the file {path} cannot be read on this gateway: {error}"))?
-        }
+        Material::Path(path) => std::fs::read(path)
+            .map_err(|error| format!("the file {path} cannot be read on this gateway: {error}"))?,
     };
     seen.update((bytes.len() as u64).to_be_bytes());
     seen.update(&bytes);
@@ -92,7 +91,12 @@ fn jks_trusted(bytes: &[u8], password: &str) -> Result<Vec<CertificateDer<'stati
     Ok(certificates.collect())
 }
 
-fn jks_identity(bytes: &[u8], password: &str, alias: Option<&str>, key_password: &str) -> Result<Identity, String> {
+fn jks_identity(
+    bytes: &[u8],
+    password: &str,
+    alias: Option<&str>,
+    key_password: &str,
+) -> Result<Identity, String> {
     let store = open_jks(bytes, password)?;
     let mut keys: Vec<String> =
         store.aliases().into_iter().filter(|alias| store.is_private_key_entry(alias)).collect();
@@ -104,7 +108,8 @@ fn jks_identity(bytes: &[u8], password: &str, alias: Option<&str>, key_password:
     let entry = store
         .get_private_key_entry(&alias, key_password.as_bytes())
         .map_err(|error| format!("the key `{alias}` cannot be read, check keyPassword: {error}"))?;
-    let chain = entry.certificate_chain.into_iter().map(|certificate| CertificateDer::from(certificate.content));
+    let chain =
+        entry.certificate_chain.into_iter().map(|certificate| CertificateDer::from(certificate.content));
     Ok((chain.collect(), PrivatePkcs8KeyDer::from(entry.private_key).into()))
 }
 
@@ -117,7 +122,9 @@ fn pkcs12_trusted(bytes: &[u8], password: &str) -> Result<Vec<CertificateDer<'st
     let store = open_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed)?;
     let certificates = store.entries().filter_map(|(_, entry)| match entry {
         KeyStoreEntry::Certificate(certificate) => Some(certificate.as_der()),
-        KeyStoreEntry::PrivateKeyChain(chain) => chain.certs().first().map(|certificate| certificate.as_der()),
+        KeyStoreEntry::PrivateKeyChain(chain) => {
+            chain.certs().first().map(|certificate| certificate.as_der())
+        }
         KeyStoreEntry::Secret(_) => None,
     });
     Ok(certificates.map(|der| CertificateDer::from(der.to_vec())).collect())
@@ -137,6 +144,7 @@ fn pkcs12_identity(bytes: &[u8], password: &str, alias: Option<&str>) -> Result<
         Some(alias) => format!("the store holds no key named `{alias}`"),
         None => "the store holds no key".to_owned(),
     })?;
-    let certificates = chain.certs().iter().map(|certificate| CertificateDer::from(certificate.as_der().to_vec()));
+    let certificates =
+        chain.certs().iter().map(|certificate| CertificateDer::from(certificate.as_der().to_vec()));
     Ok((certificates.collect(), PrivatePkcs8KeyDer::from(chain.key().as_der().to_vec()).into()))
 }

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use target::{Climbs, Place, Target};
 
 pub use shared::Clients;
+pub use upstream::Upstream;
 
 /// One endpoint.
 struct HttpProxy {
@@ -76,12 +77,14 @@ pub(crate) fn build(name: &str, settings: &Settings, shared: &Shared) -> Result<
     };
     let mut headers = Vec::new();
     for header in &settings.headers {
-        let name = HeaderName::try_from(header.name.as_str()).map_err(|_| wrong("headers", "a name is no header name"))?;
+        let name = HeaderName::try_from(header.name.as_str())
+            .map_err(|_| wrong("headers", "a name is no header name"))?;
         let Some(value) = &header.value else { continue };
         let value = match value.literal() {
-            Some(text) => {
-                Value::Fixed(HeaderValue::from_str(text).map_err(|_| wrong("headers", "a value is not one line of text"))?)
-            }
+            Some(text) => Value::Fixed(
+                HeaderValue::from_str(text)
+                    .map_err(|_| wrong("headers", "a value is not one line of text"))?,
+            ),
             None => Value::Evaluated(value.clone()),
         };
         headers.push((name, value));
@@ -139,7 +142,11 @@ impl HttpProxy {
         let text = expression::text(template, &Scope::of(call)).ok().flatten();
         let target = text.ok_or("has no value").and_then(|text| Target::parse(text.trim()));
         target.map_err(|reason| {
-            tracing::warn!(endpoint = self.name, reason, "the target's expression gave nothing that can be used");
+            tracing::warn!(
+                endpoint = self.name,
+                reason,
+                "the target's expression gave nothing that can be used"
+            );
             misconfigured()
         })
     }
@@ -158,7 +165,10 @@ impl HttpProxy {
                     let Some(text) = text else { continue };
                     // What comes from a request may hold line ends, which would begin another header.
                     let value = HeaderValue::from_str(&text).map_err(|_| {
-                        Failure::plain(StatusCode::BAD_REQUEST, format!("The value for the header {name} is not one line of text."))
+                        Failure::plain(
+                            StatusCode::BAD_REQUEST,
+                            format!("The value for the header {name} is not one line of text."),
+                        )
                     })?;
                     headers.insert(name, value);
                 }

@@ -4,8 +4,7 @@
 use super::client::Client;
 use super::connect::Connector;
 use super::tls::Tls;
-use super::upstream::Upstream;
-use super::{FactoryError, client};
+use super::{FactoryError, Upstream, client};
 use definition::connector::http_proxy::HttpProxy;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -34,7 +33,8 @@ impl Clients {
             None => None,
         };
         // The limit of connections is that of one endpoint, so endpoints of different names never share.
-        seen.update(format!("{name}\n{:?}\n{:?}\n{upstream:?}", settings.http, settings.ssl));
+        seen.update(format!("{name}\n{:?}\n{:?}\n{upstream:?}\n", settings.http, settings.ssl));
+        seen.update(upstream.as_ref().map(Upstream::credentials).unwrap_or_default());
         let key: [u8; 32] = seen.finalize().into();
         let mut clients = self.by_settings.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|_, client| client.strong_count() > 0);

@@ -75,7 +75,8 @@ impl Target {
         }
         let base = if path.is_empty() { self.path.as_str() } else { self.path.trim_end_matches('/') };
         let queries = [self.query.as_deref(), own, query];
-        let room = base.len() + path.len() + queries.iter().flatten().map(|query| query.len() + 1).sum::<usize>();
+        let room =
+            base.len() + path.len() + queries.iter().flatten().map(|query| query.len() + 1).sum::<usize>();
         let mut line = String::with_capacity(room + 1);
         line.push_str(base);
         if !path.is_empty() && !path.starts_with('/') {
@@ -167,8 +168,20 @@ mod tests {
     #[test]
     fn a_path_never_climbs_above_the_target() {
         for path in [
-            "/..", "/../x", "/a/../../x", "/%2e%2e/x", "/%2E./x", "/a/%2e%2e/%2e%2e/x", "/..%2fx", "/..%5cx", "/..\\x",
-            "/..;p=1/x", "/%2e%2e%3bp/x", "/a/..%2f..%2fx", "/./../x", "//../x",
+            "/..",
+            "/../x",
+            "/a/../../x",
+            "/%2e%2e/x",
+            "/%2E./x",
+            "/a/%2e%2e/%2e%2e/x",
+            "/..%2fx",
+            "/..%5cx",
+            "/..\\x",
+            "/..;p=1/x",
+            "/%2e%2e%3bp/x",
+            "/a/..%2f..%2fx",
+            "/./../x",
+            "//../x",
         ] {
             assert_eq!(place("http://h/base", path, None), "climbs", "{path}");
         }

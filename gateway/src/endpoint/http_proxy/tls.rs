@@ -7,9 +7,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use sha2::Sha256;
 use std::sync::Arc;
 
@@ -29,7 +27,8 @@ impl Tls {
         match &ssl.trust_store {
             None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
             Some(store) => {
-                let trusted = keystore::trusted(store, seen).map_err(|message| wrong("trustStore", message))?;
+                let trusted =
+                    keystore::trusted(store, seen).map_err(|message| wrong("trustStore", message))?;
                 for certificate in trusted {
                     roots.add(certificate).map_err(|error| {
                         wrong("trustStore", format!("a certificate cannot be used: {error}"))
@@ -51,7 +50,8 @@ impl Tls {
         let mut http1 = match &ssl.key_store {
             None => builder.with_no_client_auth(),
             Some(store) => {
-                let (chain, key) = keystore::identity(store, seen).map_err(|message| wrong("keyStore", message))?;
+                let (chain, key) =
+                    keystore::identity(store, seen).map_err(|message| wrong("keyStore", message))?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| {
                     wrong("keyStore", format!("the certificate and the key cannot be used: {error}"))
                 })?
@@ -105,7 +105,9 @@ impl ServerCertVerifier for Trust {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self {
-            Trust::Strict(verifier) | Trust::AnyName(verifier) => verifier.verify_tls12_signature(message, cert, dss),
+            Trust::Strict(verifier) | Trust::AnyName(verifier) => {
+                verifier.verify_tls12_signature(message, cert, dss)
+            }
             Trust::All(provider) => {
                 verify_tls12_signature(message, cert, dss, &provider.signature_verification_algorithms)
             }
@@ -119,7 +121,9 @@ impl ServerCertVerifier for Trust {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self {
-            Trust::Strict(verifier) | Trust::AnyName(verifier) => verifier.verify_tls13_signature(message, cert, dss),
+            Trust::Strict(verifier) | Trust::AnyName(verifier) => {
+                verifier.verify_tls13_signature(message, cert, dss)
+            }
             Trust::All(provider) => {
                 verify_tls13_signature(message, cert, dss, &provider.signature_verification_algorithms)
             }

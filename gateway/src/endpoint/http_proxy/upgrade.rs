@@ -1,5 +1,6 @@
 //! WebSocket handshakes: passed on to the backend, whose answer decides.
 
+use super::HttpProxy;
 use super::body::RequestBody;
 use super::client::{self, Client};
 use super::connect::Purpose;
@@ -8,14 +9,13 @@ use super::headers;
 use super::relay::Relay;
 use super::target::Place;
 use super::transport::Transport;
-use super::HttpProxy;
 use crate::call::Call;
 use crate::call::body::Body;
 use crate::failure::{Failure, key};
 use crate::http::hop::has_token;
 use crate::stop::StopWatch;
-use http::header::{CONNECTION, DATE, UPGRADE};
 use bytes::Bytes;
+use http::header::{CONNECTION, DATE, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use std::sync::{Arc, Mutex};
 use tokio::sync::OwnedSemaphorePermit;
@@ -40,7 +40,8 @@ pub(super) async fn upgrade(proxy: &HttpProxy, call: &mut Call, place: &Place) -
     headers.insert(UPGRADE, WEBSOCKET);
     let body = RequestBody::new(Body::Empty, None);
     let request = proxy.request1(Method::GET, place, headers, body, false).map_err(Fault::failure)?;
-    let Shaken { mut headers, socket: (backend, early), permit } = shake(&proxy.client, place, request).await?;
+    let Shaken { mut headers, socket: (backend, early), permit } =
+        shake(&proxy.client, place, request).await?;
     headers::answer(&mut headers);
     headers.insert(CONNECTION, UPGRADING);
     headers.insert(UPGRADE, WEBSOCKET);
@@ -68,8 +69,13 @@ struct Shaken {
     permit: OwnedSemaphorePermit,
 }
 
-async fn shake(client: &Arc<Client>, place: &Place, request: Request<RequestBody>) -> Result<Shaken, Failure> {
-    let permit = client.pool(&place.origin).permit(client.connector().patience).await.map_err(Fault::failure)?;
+async fn shake(
+    client: &Arc<Client>,
+    place: &Place,
+    request: Request<RequestBody>,
+) -> Result<Shaken, Failure> {
+    let permit =
+        client.pool(&place.origin).permit(client.connector().patience).await.map_err(Fault::failure)?;
     let mut connection = client.open(&place.origin, Purpose::Upgrade).await.map_err(Fault::failure)?;
     let exchange = client.in_time(connection.exchange(request), || false).await.map_err(Fault::failure)?;
     let answer = exchange.map_err(|broken| Fault::of_exchange(&broken.error).failure())?;

@@ -5,7 +5,6 @@ use super::super::sample;
 use super::*;
 use crate::endpoint::Shared;
 use crate::resource::Resources;
-use crate::table::facts::ApiFacts;
 use definition::api::Resource as Definition;
 use serde_json::{Value, json};
 

@@ -174,7 +174,8 @@ async fn what_a_token_says_is_left_for_others() {
 
 #[tokio::test]
 async fn an_expression_may_choose_the_key() {
-    let settings = json!({"signature": "HMAC_HS256", "resolverParameter": "{#request.headers['x-secret'][0]}"});
+    let settings =
+        json!({"signature": "HMAC_HS256", "resolverParameter": "{#request.headers['x-secret'][0]}"});
     let verifier = verifier(settings);
     let token = format!("Bearer {}", Signer::hmac("one").sign(&json!({})));
     let check = async |secret: &[(&str, &str)]| {
@@ -183,7 +184,11 @@ async fn an_expression_may_choose_the_key() {
         checked.err().and_then(|failure| failure.key).unwrap_or_default().into_owned()
     };
     assert_eq!(check(&[("x-secret", "one")]).await, "");
-    assert_eq!(check(&[("x-secret", "two")]).await, "JWT_INVALID_TOKEN", "what one key verified, another did not");
+    assert_eq!(
+        check(&[("x-secret", "two")]).await,
+        "JWT_INVALID_TOKEN",
+        "what one key verified, another did not"
+    );
     assert_eq!(check(&[("x-secret", "")]).await, "JWT_POLICY_ERROR");
 }
 
