@@ -1,5 +1,5 @@
 # Every target is what CI runs or what a user needs. Add behaviour to a target, not a target.
-.PHONY: run test check openapi bench
+.PHONY: run test check openapi bench fuzz
 
 run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway, everything in memory or ./.tidegate
 	@tests/services/packages.sh build
@@ -7,7 +7,7 @@ run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway
 	@cargo build --release --workspace
 	@exec target/release/tidegate dev
 
-test: ## installs what the tests need, runs all of them against private PostgreSQL and Kafka, stops those again
+test: ## installs what the tests need, runs all of them against private PostgreSQL, Kafka and Redis, stops those again
 	@tests/services/test.sh $(ARGS)
 
 check: ## formatting and lints, warnings denied
@@ -21,3 +21,6 @@ openapi: ## writes the document of the management API again
 
 bench: ## measures against floors in the same run and prints ratios; about five minutes
 	@benches/run.sh $(ARGS)
+
+fuzz: ## feeds garbage to expressions, JSON paths and definitions, a minute each (FUZZ_SECONDS overrides)
+	@fuzz/run.sh $(ARGS)

@@ -18,7 +18,7 @@ if [ "${1:-}" = --measure ]; then
   command=$1
   shift
   case "$command" in
-    start|deploy|proxy|help|-*) broker=() ;;
+    start|deploy|proxy|expressions|help|-*) broker=() ;;
     *) broker=(--kafka "$TIDEGATE_TEST_KAFKA") ;;
   esac
   exec target/release/tidegate-bench "$command" ${broker[@]+"${broker[@]}"} "$@"

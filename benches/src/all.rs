@@ -1,6 +1,6 @@
 //! Everything after one another, with one table at the end.
 
-use crate::{deploy, fanout, idle, produce, proxy, report, stack, start, topic};
+use crate::{deploy, expressions, fanout, idle, produce, proxy, report, stack, start, topic};
 use clap::Parser;
 
 /// Runs every measurement with its defaults and prints one table. Takes about eight minutes.
@@ -31,6 +31,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let mut deploy: deploy::Args = Defaults::try_parse_from(&words[..1])?.args;
     deploy.product = product.clone();
     rows.extend(deploy::run(deploy).await?);
+
+    let expressions: expressions::Args = Defaults::try_parse_from(&words[..1])?.args;
+    rows.extend(expressions::run(&expressions)?);
 
     let mut idle: idle::Args = Defaults::try_parse_from(words)?.args;
     idle.product = product.clone();

@@ -9,6 +9,7 @@ mod chunked;
 mod definitions;
 mod deploy;
 mod event;
+mod expressions;
 mod fanout;
 mod floor_http;
 mod floor_kafka;
@@ -59,6 +60,7 @@ enum Command {
     Idle(idle::Args),
     Start(start::Args),
     Deploy(deploy::Args),
+    Expressions(expressions::Args),
     /// The bare HTTP server, as a process of its own.
     #[command(hide = true)]
     FloorHttp,
@@ -82,6 +84,7 @@ fn main() -> anyhow::Result<()> {
         Command::Idle(args) => measure(print(idle::run(args))),
         Command::Start(args) => measure(print(start::run(args))),
         Command::Deploy(args) => measure(print(deploy::run(args))),
+        Command::Expressions(args) => measure(print(async { expressions::run(&args) })),
     }
 }
 

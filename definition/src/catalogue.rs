@@ -85,13 +85,15 @@ mod tests {
             show(&catalogue.entrypoints),
             "http-get: subscribe; auto,at-most-once,at-least-once\n\
              http-post: publish; none,auto\n\
+             http-proxy: request_response; \n\
              sse: subscribe; none,auto,at-most-once,at-least-once\n\
              sse-advanced: subscribe; none,auto,at-most-once,at-least-once\n\
              websocket: publish,subscribe; none,auto"
         );
         pretty_assertions::assert_eq!(
             show(&catalogue.endpoints),
-            "kafka: publish,subscribe; none,auto\n\
+            "http-proxy: request_response; \n\
+             kafka: publish,subscribe; none,auto\n\
              kafka-advanced: publish,subscribe; none,auto,at-most-once,at-least-once\n\
              mock: publish,subscribe; none,auto,at-most-once,at-least-once"
         );

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod call;
+mod callout;
 mod consumers;
 pub mod endpoint;
 mod entrypoint;

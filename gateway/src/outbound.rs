@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use std::time::Duration;
+use url::Url;
 
 /// Connections to one host that are kept for the next request.
 const IDLE_CONNECTIONS_MAX: usize = 16;
@@ -35,12 +36,28 @@ pub(crate) fn client(wishes: &Wishes) -> anyhow::Result<reqwest::Client> {
     Ok(builder.build()?)
 }
 
-/// Reads a whole body. Errors: it is larger than `greatest` bytes, or incomplete.
+/// A URL as logs may show it: without credentials and query.
+pub(crate) fn shown(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), url.authority().rsplit('@').next().unwrap_or_default(), url.path())
+}
+
+/// Reads a whole body. Errors, which do not name the URL: it is larger than `greatest` bytes, or incomplete.
 pub(crate) async fn read(mut answer: reqwest::Response, greatest: usize) -> anyhow::Result<Vec<u8>> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await? {
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
         anyhow::ensure!(body.len() + chunk.len() <= greatest, "the answer is larger than {greatest} bytes");
         body.extend_from_slice(&chunk);
     }
     Ok(body.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_show_neither_credentials_nor_queries() {
+        let url = Url::parse("https://user:hush@auth.example:8443/keys?token=hush#x").unwrap();
+        assert_eq!(shown(&url), "https://auth.example:8443/keys");
+    }
 }

@@ -1,18 +1,25 @@
 //! Proxy APIs: a request goes to a backend as it is, an answer comes back as it is, but for what policies change.
 
 use crate::call::Call;
+use crate::call::body::Body;
+use crate::call::leased::LeasedBody;
 use crate::endpoint::Backend;
 use crate::failure::{Failure, key};
 use crate::flow::layer::{Invoker, Next};
 use crate::http::reply::Reply;
+use crate::stop::StopWatch;
 use crate::table::groups::{Choice, Groups};
 use crate::table::runtime::ApiRuntime;
 use async_trait::async_trait;
 use definition::connector::Mode;
-use http::{Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
+use std::sync::Arc;
 
 /// Attribute that names where a call goes instead of to the endpoint in turn.
 pub(crate) const TARGET: &str = "request.endpoint";
+/// Attribute that names the method that the backend is asked with.
+pub(crate) const METHOD: &str = "request.method";
 
 /// Where a call goes.
 pub(crate) struct Chosen<'a> {
@@ -60,8 +67,17 @@ pub(crate) fn no_endpoint() -> Failure {
 
 /// Sends the call through the layers that policies put there to a backend; the answer is in the call's response.
 pub(crate) async fn invoke(api: &ApiRuntime, call: &mut Call) -> Result<(), Failure> {
+    override_method(call)?;
     let layers = std::mem::take(&mut call.layers);
     Next::new(&layers, &Endpoints(api)).run(call).await
+}
+
+fn override_method(call: &mut Call) -> Result<(), Failure> {
+    let Some(method) = call.attributes.text(METHOD) else { return Ok(()) };
+    call.request.head.method = Method::from_bytes(method.as_bytes()).map_err(|_| {
+        Failure::new(StatusCode::BAD_REQUEST, key::INVALID_HTTP_METHOD, "Invalid HTTP method")
+    })?;
+    Ok(())
 }
 
 /// The endpoints at the bottom of all layers.
@@ -73,11 +89,32 @@ impl Invoker for Endpoints<'_> {
         if let Some(failover) = &self.0.failover {
             return failover.invoke(&self.0.groups, call).await;
         }
-        let chosen = choose(self.0, call, &[Mode::RequestResponse])?;
-        match &chosen.choice.endpoint.backend {
-            Backend::Http(backend) => backend.invoke(call, chosen.target.as_deref()).await,
-            Backend::Messages(_) => Err(no_endpoint()),
-        }
+        send(choose(self.0, call, &[Mode::RequestResponse])?, call).await
+    }
+
+    fn detach(&self) -> Arc<dyn Invoker> {
+        Arc::new(Detached(Arc::clone(&self.0.groups)))
+    }
+}
+
+/// The same endpoints for calls that outlive the one that they were made for, and that are worth one attempt.
+struct Detached(Arc<Groups>);
+
+#[async_trait]
+impl Invoker for Detached {
+    async fn invoke(&self, call: &mut Call) -> Result<(), Failure> {
+        send(choose_in(&self.0, call, &[Mode::RequestResponse])?, call).await
+    }
+
+    fn detach(&self) -> Arc<dyn Invoker> {
+        Arc::new(Detached(Arc::clone(&self.0)))
+    }
+}
+
+async fn send(chosen: Chosen<'_>, call: &mut Call) -> Result<(), Failure> {
+    match &chosen.choice.endpoint.backend {
+        Backend::Http(backend) => backend.invoke(call, chosen.target.as_deref()).await,
+        Backend::Messages(_) => Err(no_endpoint()),
     }
 }
 
@@ -92,8 +129,22 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
             let session = session.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             Reply::Upgrade { head, session }
         }
-        None => Reply::Passed(head.map(|()| response.body)),
+        None => {
+            let endless = head.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);
+            let body = match response.body {
+                body @ Body::Stream(_) if endless || call.lease.is_some() => {
+                    let stop = StopWatch::with_lease(Arc::clone(&call.stop), call.lease.as_ref());
+                    Body::stream(LeasedBody::new(body, stop, endless))
+                }
+                body => body,
+            };
+            Reply::Passed(head.map(|()| body))
+        }
     }
+}
+
+fn is_event_stream(content_type: &HeaderValue) -> bool {
+    content_type.as_bytes().get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 #[cfg(test)]

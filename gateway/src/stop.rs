@@ -155,7 +155,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_with_whichever_ends_first() {
-        let (api, subscription, key) = (Arc::<Stop>::default(), Arc::<Stop>::default(), Arc::<Stop>::default());
+        let (api, subscription, key) =
+            (Arc::<Stop>::default(), Arc::<Stop>::default(), Arc::<Stop>::default());
         let lease: Lease = Arc::from([Arc::clone(&subscription), Arc::clone(&key)]);
         let watch = StopWatch::with_lease(Arc::clone(&api), Some(&lease));
         let watching = tokio::spawn(watch.wait());

@@ -156,7 +156,7 @@ async fn connectors_and_levels_that_do_not_fit_are_named() {
 
     let mut stepped = api("/s", &all_entrypoints(), &source());
     stepped["flows"] = json!([{ "selectors": [], "request": [
-        { "name": "n", "description": "d", "policy": "rate-limit", "configuration": {} }] }]);
+        { "name": "n", "description": "d", "policy": "groovy", "configuration": {} }] }]);
     let step = refuse(stepped, 400).await.json();
-    assert!(step["message"].as_str().is_some_and(|text| text.contains("rate-limit")), "{step}");
+    assert!(step["message"].as_str().is_some_and(|text| text.contains("groovy")), "{step}");
 }

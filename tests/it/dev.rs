@@ -113,3 +113,31 @@ async fn the_tour_of_the_readme_works() {
     dev.client.get("/instances").await.expect(200, "instances");
     dev.process.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_can_be_looked_up_after_a_restart() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder("dev");
+    let mut dev = Dev::start(&folder).await;
+    let api = dev.client.create_api(&documented()).await;
+    let id =
+        |answer: Answer| answer.expect(201, "a creation").json()["id"].as_str().expect("an id").to_owned();
+    let plan =
+        json!({"name": "Keys", "description": "", "status": "published", "security": {"type": "api-key"}});
+    let plan = id(dev.client.post(&format!("/v4/apis/{api}/plans"), Some(&plan)).await);
+    let application =
+        id(dev.client.post("/applications", Some(&json!({"name": "Shop", "description": ""}))).await);
+    let path = format!("/v4/apis/{api}/subscriptions?application={application}&plan={plan}");
+    let subscription = id(dev.client.post(&path, None).await);
+    let keys = format!("/v4/apis/{api}/subscriptions/{subscription}/apikeys");
+    let before = dev.client.get(&keys).await.expect(200, "the keys").json();
+    assert!(before[0]["key"].is_string(), "{before}");
+    dev.process.stop().await;
+
+    let file = folder.join(".tidegate/seal.key");
+    let mode = std::fs::metadata(&file).expect("dev keeps its seal key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut dev = Dev::start(&folder).await;
+    assert_eq!(dev.client.get(&keys).await.expect(200, "the keys").json(), before);
+    dev.process.stop().await;
+}

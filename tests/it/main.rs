@@ -1,4 +1,4 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL and Kafka.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
 
 mod balancing;
 mod definition_errors;
@@ -7,6 +7,7 @@ mod entrypoints;
 mod faults;
 mod harness;
 mod kafka;
+mod limits;
 mod management;
 mod message_policies;
 mod redeploy;

@@ -24,9 +24,9 @@ struct Subscription {
 impl Stack {
     /// An API at `/m` with one plan of this security; the ids of both.
     async fn secured(&self, changes: impl FnOnce(&mut Value), security: &Value) -> (String, String) {
-        let mut definition = api("/m", &all_entrypoints(), &mock("{\"a\":1}", 10, None));
-        changes(&mut definition);
+        let definition = api("/m", &all_entrypoints(), &mock("{\"a\":1}", 10, None));
         let api = self.client.create_api(&definition).await;
+        self.client.change_api(&api, changes).await;
         let plan = self.plan(&api, security).await;
         self.client.start(&api).await;
         self.serves("/m").await;
@@ -51,7 +51,8 @@ impl Stack {
 
     /// The keys of a subscription, newest first: id and key.
     async fn keys(&self, subscription: &Subscription) -> Vec<(String, String)> {
-        let keys = self.client.get(&format!("{}/apikeys", subscription.path)).await.expect(200, "keys").json();
+        let keys =
+            self.client.get(&format!("{}/apikeys", subscription.path)).await.expect(200, "keys").json();
         let keys = keys.as_array().expect("a list").iter();
         keys.map(|key| (id(key), key["key"].as_str().expect("a key").to_owned())).collect()
     }
@@ -100,7 +101,9 @@ async fn a_key_works_on_every_gateway_until_it_is_revoked() {
     let renewed = stack.client.post(&format!("{}/apikeys/_renew", subscription.path), None).await;
     let second = renewed.expect(201, "renew").json()["key"].as_str().expect("a key").to_owned();
     stack.all_answer(("x-gravitee-api-key", &second), 200).await;
-    answer(&stack.gateways[1], ("x-gravitee-api-key", &first)).await.expect(200, "the old key has some time left");
+    answer(&stack.gateways[1], ("x-gravitee-api-key", &first))
+        .await
+        .expect(200, "the old key has some time left");
 
     let old = format!("{}/apikeys/{first_id}", subscription.path);
     stack.client.call(Method::DELETE, &old, None).await.expect(204, "revoke");
@@ -123,7 +126,9 @@ async fn a_gateway_that_starts_later_or_loses_management_knows_the_keys() {
     stack.all_answer(("x-gravitee-api-key", &key), 200).await;
     stack.gateways[0].process.kill().await;
     stack.gateways[0].restart().await;
-    answer(&stack.gateways[0], ("x-gravitee-api-key", &key)).await.expect(200, "ready means that keys are there");
+    answer(&stack.gateways[0], ("x-gravitee-api-key", &key))
+        .await
+        .expect(200, "ready means that keys are there");
     stack.management.process.kill().await;
     answer(&stack.gateways[0], ("x-gravitee-api-key", &key)).await.expect(200, "without management");
     answer(&stack.gateways[0], ("x-gravitee-api-key", "nope")).await.expect(401, "without management");
@@ -196,7 +201,9 @@ async fn tokens_are_verified_with_a_key_set_that_rotates() {
     let claims = json!({"client_id": "client-1", "sub": "jo"});
     let gateway = &stack.gateways[0];
     answers(gateway, ("authorization", &first.sign(&claims)), 200, SOON).await;
-    answer(gateway, ("authorization", &first.sign(&json!({"client_id": "stranger"})))).await.expect(401, "stranger");
+    answer(gateway, ("authorization", &first.sign(&json!({"client_id": "stranger"}))))
+        .await
+        .expect(401, "stranger");
     let expired = first.sign(&json!({"client_id": "client-1", "exp": 1_000_000}));
     answer(gateway, ("authorization", &expired)).await.expect(401, "expired");
     assert_eq!(authority.asked(), 1);
@@ -209,7 +216,8 @@ async fn tokens_are_verified_with_a_key_set_that_rotates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authorization_server_is_asked_about_tokens() {
     let stack = Stack::start(Store::Sqlite, 1).await;
-    let authority = Authority::start(&json!({"active": true, "client_id": "client-1", "scope": "read"})).await;
+    let authority =
+        Authority::start(&json!({"active": true, "client_id": "client-1", "scope": "read"})).await;
     let resource = json!([{"name": "server", "type": "oauth2", "enabled": true, "configuration": {
         "authorizationServerUrl": authority.url, "introspectionEndpoint": "/introspect",
         "clientId": "gateway", "clientSecret": "hush"}}]);

@@ -117,3 +117,14 @@ fn tests_wait_for_conditions_and_none_is_switched_off() {
         }
     }
 }
+
+#[test]
+fn the_readme_names_every_policy() {
+    let readme = std::fs::read_to_string("README.md").expect("the README");
+    let table = readme.split("| purpose | policies |").nth(1).expect("the table of policies");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let mut named: Vec<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    named.sort_unstable();
+    let run: Vec<&str> = definition::policy::POLICIES.iter().map(|policy| policy.id).collect();
+    assert_eq!(named, run);
+}

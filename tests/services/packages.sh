@@ -34,6 +34,7 @@ check_test() {
   need openssl              "makes test certificates"              command -v openssl
   need util-linux           "setpriv and flock, to run services"   has_util_linux
   need postgresql           "PostgreSQL server, the store"         has_postgres
+  need redis-server         "Redis server, counters of several nodes" command -v redis-server
   need default-jdk-headless "Java 17 or newer, runs Kafka"         has_java
   need maven                "fetches Kafka's jars"                 command -v mvn
 }
@@ -42,8 +43,8 @@ check_bench() {
   need nginx-light "nginx, what proxies are compared with" test -x /usr/sbin/nginx
 }
 
-# The package would start and enable a server of its own, on a data folder of its own. Starting and the folder are
-# prevented here, the start at boot is switched off after the installation.
+# The packages would start and enable servers of their own, on data folders of their own. Starting and PostgreSQL's folder
+# are prevented here, the start at boot is switched off after the installation.
 without_system_services() {
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -62,14 +63,13 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -q || say "apt-get update failed; trying with the package lists that are here"
   apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null
-  if [[ " ${missing[*]} " == *" postgresql "* ]]; then
-    update-rc.d postgresql disable 2>/dev/null || true
-    deb-systemd-helper disable postgresql.service >/dev/null 2>&1 || true
-  fi
-  if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
-    update-rc.d nginx disable 2>/dev/null || true
-    deb-systemd-helper disable nginx.service >/dev/null 2>&1 || true
-  fi
+  local package server
+  for package in postgresql redis-server nginx-light; do
+    [[ " ${missing[*]} " == *" $package "* ]] || continue
+    server=${package%-light}
+    update-rc.d "$server" disable 2>/dev/null || true
+    deb-systemd-helper disable "$server.service" >/dev/null 2>&1 || true
+  done
 }
 
 case "${1:-}" in

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make test`: installs what is missing, builds, and runs every test of the workspace against private PostgreSQL and Kafka.
+# `make test`: installs what is missing, builds, and runs every test of the workspace against private PostgreSQL and Kafka;
+# the tests start Redis servers of their own.
 # Arguments are passed on to `cargo test` (make test ARGS="--test it kafka").
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let source = Cow::<str>::deserialize(deserializer)?;
-        Template::parse(&source).map_err(D::Error::custom)
+        Template::parse(&source)
+            .map_err(|error| D::Error::custom(format_args!("cannot be read as an expression: {error}")))
     }
 }
 

@@ -37,10 +37,8 @@ impl Needs {
             Expression::Variable(name) => Needs::whole(name),
             Expression::Property { target, name, .. } => Needs::member(target, Some(name)),
             Expression::Index { target, index, .. } => {
-                let name = match index.as_ref() {
-                    Expression::Text(name) => Some(name.as_ref()),
-                    _ => None,
-                };
+                let name =
+                    if let Expression::Text(name) = index.as_ref() { Some(name.as_ref()) } else { None };
                 Needs::member(target, name) | Needs::of(index)
             }
             Expression::Method { target, arguments, .. } => Needs::of(target) | Needs::of_all(arguments),

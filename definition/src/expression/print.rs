@@ -107,12 +107,14 @@ fn dot(safe: bool) -> &'static str {
 
 /// The target with its dot; a property of the element is a bare name.
 fn dotted(f: &mut Formatter<'_>, target: &Expression, safe: bool) -> fmt::Result {
-    match target {
-        Expression::Element => Ok(()),
-        // The dot behind digits would be read as the beginning of a fraction when digits follow.
-        Expression::Integer(_) | Expression::Real(_) => write!(f, "({target}){}", dot(safe)),
-        target => write!(f, "{}{}", Operand(target), dot(safe)),
+    if *target == Expression::Element {
+        return Ok(());
     }
+    // The dot behind digits would be read as the beginning of a fraction when digits follow.
+    if matches!(target, Expression::Integer(_) | Expression::Real(_)) {
+        return write!(f, "({target}){}", dot(safe));
+    }
+    write!(f, "{}{}", Operand(target), dot(safe))
 }
 
 fn list(f: &mut Formatter<'_>, open: &str, items: &[Expression], close: &str) -> fmt::Result {

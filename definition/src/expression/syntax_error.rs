@@ -2,7 +2,7 @@
 
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is not a valid expression at character {position}: {message}")]
+#[error("at character {position}: {message}")]
 pub struct SyntaxError {
     /// Characters (not bytes) from 0 in the template.
     pub position: usize,

@@ -6,27 +6,55 @@
 
 use crate::api::{ApiType, Settings};
 use crate::connector::settings::SettingsSchema;
+use crate::expression::Template;
 use crate::token::tokens;
 use crate::violation::Violation;
 
+mod header;
 pub mod assign_attributes;
 pub mod assign_content;
+pub mod basic_authentication;
+pub mod cache;
+pub mod circuit_breaker;
 pub mod cloud_events;
+pub mod date_format;
+pub mod dynamic_routing;
+pub mod generate_jwt;
+pub mod http_callout;
+pub mod http_redirect;
+pub mod interrupt;
+pub mod ip_filtering;
+pub mod json_threat_protection;
 pub mod json_to_json;
+pub mod json_validation;
 pub mod json_xml;
 pub mod jwt;
 pub mod latency;
 pub mod limits;
 pub mod message_filtering;
 pub mod metrics_reporter;
+pub mod method;
+pub mod mock;
 pub mod oauth2;
+pub mod override_request_method;
+pub mod pattern;
 pub mod quota;
 pub mod rate_limit;
+pub mod rbac;
+pub mod regex_threat_protection;
+pub mod request_content_limit;
+pub mod request_validation;
+pub mod resource_filtering;
+pub mod retry;
 pub mod spike_arrest;
+pub mod ssl_enforcement;
 pub mod status_code;
+pub mod traffic_shadowing;
 pub mod transform_headers;
 pub mod transform_queryparams;
+pub mod url_rewriting;
 pub mod xml_json;
+pub mod xml_threat_protection;
 
 tokens! {
     /// Where a step stands in a flow.
@@ -70,54 +98,54 @@ impl PolicySpec {
 
 /// Every policy that this build runs, in the order of their ids.
 pub static POLICIES: &[&PolicySpec] = &[
+    &cache::SPEC,
     &cloud_events::SPEC,
+    &dynamic_routing::SPEC,
+    &http_redirect::SPEC,
+    &ip_filtering::SPEC,
+    &json_threat_protection::SPEC,
     &json_to_json::SPEC,
+    &json_validation::SPEC,
     &json_xml::SPEC,
     &jwt::SPEC,
     &latency::SPEC,
     &message_filtering::SPEC,
     &metrics_reporter::SPEC,
+    &mock::SPEC,
     &oauth2::SPEC,
     &assign_attributes::SPEC,
     &assign_content::SPEC,
+    &basic_authentication::SPEC,
+    &circuit_breaker::SPEC,
+    &generate_jwt::SPEC,
+    &http_callout::SPEC,
+    &interrupt::SPEC,
+    &override_request_method::SPEC,
+    &request_validation::SPEC,
     &quota::SPEC,
     &rate_limit::SPEC,
+    &rbac::SPEC,
+    &regex_threat_protection::SPEC,
+    &request_content_limit::SPEC,
+    &resource_filtering::SPEC,
+    &retry::SPEC,
     &spike_arrest::SPEC,
+    &ssl_enforcement::SPEC,
     &status_code::SPEC,
+    &traffic_shadowing::SPEC,
     &transform_headers::SPEC,
     &transform_queryparams::SPEC,
+    &url_rewriting::SPEC,
     &xml_json::SPEC,
+    &xml_threat_protection::SPEC,
 ];
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] = &[
     "mtls",
-    "mock",
-    "policy-interrupt",
-    "ip-filtering",
-    "policy-request-validation",
-    "json-validation",
-    "request-content-limit",
-    "resource-filtering",
-    "policy-http-callout",
-    "dynamic-routing",
-    "cache",
-    "policy-generate-jwt",
-    "policy-override-request-method",
-    "url-rewriting",
-    "retry",
-    "policy-circuit-breaker",
     "javascript",
     "js",
     "groovy",
-    "policy-basic-authentication",
-    "json-threat-protection",
-    "xml-threat-protection",
-    "regex-threat-protection",
-    "traffic-shadowing",
-    "http-redirect",
-    "rbac",
-    "ssl-enforcement",
     "policy-openid-userinfo",
     "xml-validation",
     "html-json",
@@ -143,6 +171,14 @@ pub fn policy(id: &str) -> Result<&'static PolicySpec, String> {
         format!("names the policy {name}, which is not available in this version; remove the step")
     } else {
         format!("names the unknown policy {name}; remove the step")
+    })
+}
+
+/// A rule of settings, which may be written without its braces.
+fn condition(member: &str, rule: &Template) -> Result<Template, Violation> {
+    Template::condition(rule.source().trim()).map_err(|error| {
+        let message = format!("#/{member}: the expression cannot be read: {error}");
+        Violation::new(member, "data.invalid", message)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Transform headers: sets, adds and removes headers of requests, responses and messages.
 
-use super::{Phase, PolicySpec};
+use super::{Phase, PolicySpec, header};
 use crate::api::Settings;
 use crate::connector::settings::SettingsSchema;
 use crate::expression::Template;
@@ -65,19 +65,8 @@ impl TransformHeaders {
     /// Reads settings; absent ones have their defaults. Paths of violations are relative to the settings.
     pub fn parse(settings: &Settings) -> Result<TransformHeaders, Vec<Violation>> {
         let parsed: TransformHeaders = schema().read(settings)?;
-        let named = [("addHeaders", &parsed.add_headers), ("appendHeaders", &parsed.append_headers)];
-        let mut violations = Vec::new();
-        for (list, headers) in named {
-            for (index, header) in headers.iter().enumerate() {
-                if !header.name.trim().is_empty() && !is_header_name(header.name.trim()) {
-                    let (path, name) = (format!("{list}[{index}].name"), crate::reader::quote(&header.name));
-                    let message = format!(
-                        "#/{list}/{index}/name: {name} is no HTTP header name, use letters, digits and dashes"
-                    );
-                    violations.push(Violation::new(path, "data.invalid", message));
-                }
-            }
-        }
+        let mut violations = header::violations("addHeaders", &parsed.add_headers);
+        violations.extend(header::violations("appendHeaders", &parsed.append_headers));
         if violations.is_empty() { Ok(parsed) } else { Err(violations) }
     }
 }

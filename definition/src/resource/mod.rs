@@ -7,6 +7,8 @@ use crate::api::Settings;
 use crate::connector::settings::SettingsSchema;
 use crate::violation::Violation;
 
+pub mod cache;
+pub mod inline_users;
 pub mod oauth2;
 
 /// A kind of resource of this build.
@@ -22,9 +24,26 @@ pub struct ResourceSpec {
 }
 
 /// Every kind of resource that this build runs, in the order of their ids.
-pub static RESOURCES: &[&ResourceSpec] = &[&oauth2::SPEC];
+pub static RESOURCES: &[&ResourceSpec] = &[
+    &inline_users::SPEC,
+    &cache::SPEC,
+    &oauth2::SPEC,
+];
 
 /// Looks a `type` up.
 pub fn resource(id: &str) -> Option<&'static ResourceSpec> {
     RESOURCES.iter().find(|spec| spec.id == id).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_in_order_and_describe_their_members() {
+        assert!(RESOURCES.is_sorted_by_key(|spec| spec.id));
+        for spec in RESOURCES {
+            crate::connector::described(spec.id, (spec.schema)().document());
+        }
+    }
 }

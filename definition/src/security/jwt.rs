@@ -18,10 +18,10 @@ pub(super) static SPEC: SecuritySpec = SecuritySpec { schema, check };
 tokens! {
     /// The one algorithm that tokens may be signed with.
     pub enum Signature {
-        Hs256 = "HMAC_HS256" | "HS256", Hs384 = "HMAC_HS384" | "HS384", Hs512 = "HMAC_HS512" | "HS512",
-        Rs256 = "RSA_RS256" | "RS256", Rs384 = "RSA_RS384" | "RS384", Rs512 = "RSA_RS512" | "RS512",
-        Ps256 = "RSA_PS256" | "PS256", Ps384 = "RSA_PS384" | "PS384", Ps512 = "RSA_PS512" | "PS512",
-        Es256 = "ECDSA_ES256" | "ES256" | "EC_ES256", Es384 = "ECDSA_ES384" | "ES384" | "EC_ES384",
+        Hs256 = "HMAC_HS256", Hs384 = "HMAC_HS384", Hs512 = "HMAC_HS512",
+        Rs256 = "RSA_RS256", Rs384 = "RSA_RS384", Rs512 = "RSA_RS512",
+        Ps256 = "RSA_PS256", Ps384 = "RSA_PS384", Ps512 = "RSA_PS512",
+        Es256 = "ECDSA_ES256", Es384 = "ECDSA_ES384",
     }
 }
 

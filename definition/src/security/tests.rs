@@ -66,7 +66,7 @@ fn a_key_must_be_one_and_fit_the_algorithm() {
     jwt(json!({"signature": "RSA_PS512", "resolverParameter": RSA}), &[]);
     jwt(json!({"signature": "hmac_hs256", "resolverParameter": "s"}), &[]);
     jwt(
-        json!({"signature": "ES256", "resolverParameter": RSA}),
+        json!({"signature": "ecdsa-es256", "resolverParameter": RSA}),
         &["#/resolverParameter: is a key of the kind RSA, which does not sign with ES256"],
     );
     jwt(

@@ -62,7 +62,7 @@ impl Body {
         let stream = stream.get_mut().map_err(|_| BufferError::Incomplete)?;
         let (mut first, mut more, mut trailers) = (Bytes::new(), BytesMut::new(), None);
         while let Some(frame) = stream.frame().await {
-            match frame.map_err(|_| BufferError::Incomplete)?.into_data() {
+            match frame.map_err(|error| BufferError::of(&error))?.into_data() {
                 Ok(data) if first.len() + more.len() + data.len() > greatest => {
                     return Err(BufferError::TooLarge(greatest));
                 }
@@ -85,9 +85,31 @@ pub(crate) enum BufferError {
     Incomplete,
     /// More than this many bytes.
     TooLarge(usize),
+    /// More than a policy allows.
+    Refused(ContentTooLarge),
+}
+
+/// A request's body is larger than a policy allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body is larger than a policy allows")]
+pub(crate) struct ContentTooLarge;
+
+impl ContentTooLarge {
+    /// For the caller.
+    pub(crate) fn failure(self) -> Failure {
+        let message = "The request is larger than the server is willing or able to process.";
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "REQUEST_CONTENT_LIMIT_TOO_LARGE", message)
+    }
 }
 
 impl BufferError {
+    fn of(error: &BodyError) -> Self {
+        match error.downcast_ref() {
+            Some(too_large) => BufferError::Refused(*too_large),
+            None => BufferError::Incomplete,
+        }
+    }
+
     /// For the body of a request.
     pub(crate) fn of_request(self) -> Failure {
         match self {
@@ -98,13 +120,14 @@ impl BufferError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("The request body is larger than {greatest} bytes."),
             ),
+            BufferError::Refused(too_large) => too_large.failure(),
         }
     }
 
     /// For the body of a backend's response.
     pub(crate) fn of_response(self) -> Failure {
         match self {
-            BufferError::Incomplete => {
+            BufferError::Incomplete | BufferError::Refused(_) => {
                 Failure::new(StatusCode::BAD_GATEWAY, key::CLIENT_CONNECTION_CLOSED, "")
             }
             BufferError::TooLarge(greatest) => Failure::plain(

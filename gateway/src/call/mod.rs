@@ -5,14 +5,17 @@
 
 pub(crate) mod attributes;
 pub(crate) mod body;
+pub(crate) mod coding;
+pub(crate) mod leased;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
 mod sample;
+pub(crate) mod tee;
 
 use crate::flow::layer::Layer;
 use crate::http::ids::Ids;
-use crate::stop::Lease;
+use crate::stop::{Lease, Stop};
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
 use http::HeaderMap;
@@ -37,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) lease: Option<Lease>,
     /// Known once the subscription is.
     pub(crate) client_identifier: Arc<str>,
+    /// Ends what outlives the response's head.
+    pub(crate) stop: Arc<Stop>,
     /// What policies put around the endpoint, outermost first.
     pub(crate) layers: Vec<Arc<dyn Layer>>,
     /// Headers of the answer, whatever it will be and whoever gives it.
@@ -69,6 +74,7 @@ impl Call {
             consumer: None,
             lease: None,
             client_identifier: "".into(),
+            stop: Arc::default(),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
         }
@@ -86,6 +92,7 @@ impl Call {
             consumer: self.consumer.clone(),
             lease: self.lease.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
+            stop: Arc::clone(&self.stop),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
         }

@@ -2,9 +2,9 @@
 
 use super::body::{BUFFERED_BODY_MAX_BYTES, Body};
 use crate::failure::Failure;
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +14,8 @@ use url::form_urlencoded;
 pub(crate) struct Request {
     /// Method, target and headers as the endpoint will get them.
     pub(crate) head: Parts,
+    /// `Host` as the client sent it.
+    pub(crate) host: Option<HeaderValue>,
     pub(crate) body: Body,
     /// Trailers of a body that was read as a whole.
     pub(crate) trailers: Option<HeaderMap>,
@@ -41,6 +43,7 @@ impl Request {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
         let timestamp = i64::try_from(now).unwrap_or(i64::MAX);
         Request {
+            host: head.headers.get(HOST).cloned(),
             head,
             body,
             trailers: None,
@@ -90,6 +93,7 @@ impl Request {
     pub(super) fn snapshot(&self) -> Request {
         Request {
             head: self.head.clone(),
+            host: self.host.clone(),
             body: match &self.body {
                 Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
                 Body::Empty | Body::Stream(_) => Body::Empty,

@@ -1,6 +1,7 @@
 //! The response of a call, from the endpoint to the client.
 
 use super::body::{BUFFERED_BODY_MAX_BYTES, Body};
+use super::coding::{self, Coding};
 use crate::failure::Failure;
 use crate::http::reply::Session;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -20,6 +21,13 @@ pub(crate) struct Response {
 impl Response {
     /// Reads the body as a whole and returns it.
     pub(crate) async fn buffer(&mut self) -> Result<&[u8], Failure> {
+        // Whoever looks at a body does not want to see how the backend compressed it.
+        if matches!(self.body, Body::Stream(_))
+            && let Some(coding) = Coding::of(&self.headers)
+        {
+            self.body = coding.decode(self.body.take());
+            coding::strip(&mut self.headers);
+        }
         self.body.buffer(BUFFERED_BODY_MAX_BYTES).await.map_err(|error| error.of_response())?;
         Ok(self.body.bytes().map_or(&[], |bytes| bytes))
     }

@@ -1,6 +1,7 @@
 //! The broker side: one trait, one visible list of factories.
 
 use crate::call::Call;
+use crate::callout::Callouts;
 use crate::consumers::Consumers;
 use crate::failure::Failure;
 use crate::health;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) mod http_proxy;
 pub mod kafka;
 pub mod mock;
 
@@ -147,8 +149,12 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// HTTP clients by effective settings.
+    pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
     pub(crate) health: Arc<health::Client>,
+    /// Asks other services for steps that call out.
+    pub(crate) callouts: Arc<Callouts>,
     /// What `#node` says.
     pub node: Arc<NodeFacts>,
     /// Subscriptions and API keys.
@@ -162,8 +168,12 @@ pub struct Shared {
 }
 
 /// Every endpoint that this build runs; paired with `definition::connector::ENDPOINTS` by a test.
-pub(crate) static FACTORIES: &[(&str, Factory)] =
-    &[("kafka", kafka::build), ("kafka-advanced", kafka::build), ("mock", mock::build)];
+pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("http-proxy", http_proxy::build),
+    ("kafka", kafka::build),
+    ("kafka-advanced", kafka::build),
+    ("mock", mock::build),
+];
 
 /// The factory of a connector id.
 pub(crate) fn factory(connector: &str) -> Option<Factory> {

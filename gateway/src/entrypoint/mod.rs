@@ -18,6 +18,7 @@ use std::time::Duration;
 pub(crate) mod accept;
 pub(crate) mod http_get;
 pub(crate) mod http_post;
+pub(crate) mod http_proxy;
 pub(crate) mod sse;
 pub(crate) mod websocket;
 
@@ -143,6 +144,7 @@ impl Handler {
 pub(crate) static FACTORIES: &[Factory] = &[
     Factory { id: "http-get", criteria: 1, build: http_get::build },
     Factory { id: "http-post", criteria: 1, build: http_post::build },
+    Factory { id: "http-proxy", criteria: 0, build: http_proxy::build },
     Factory { id: "sse", criteria: 2, build: sse::build },
     Factory { id: "sse-advanced", criteria: 2, build: sse::build },
     Factory { id: "websocket", criteria: 4, build: websocket::build },

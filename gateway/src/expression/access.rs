@@ -11,6 +11,9 @@ use super::xml;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Names with their values.
+pub(super) type Groups = Vec<(Arc<str>, Vec<Value>)>;
+
 /// Documents of one evaluation that stay parsed.
 const DOCUMENTS_MAX: usize = 8;
 
@@ -93,7 +96,7 @@ impl Evaluator<'_> {
     }
 
     /// Names with their values; the first spelling of a header's name counts.
-    pub(super) fn grouped(&mut self, pairs: &Pairs) -> Result<Vec<(Arc<str>, Vec<Value>)>, EvaluationError> {
+    pub(super) fn grouped(&mut self, pairs: &Pairs) -> Result<Groups, EvaluationError> {
         let all: Vec<(Cow<'_, str>, Cow<'_, str>)> = match pairs {
             Pairs::Owned(owned) => owned.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             pairs => self.roots.pairs(pairs),
@@ -172,6 +175,11 @@ impl Evaluator<'_> {
             Ok(document @ Value::Map(_)) => document,
             _ => Value::map::<&str>([]),
         }
+    }
+
+    /// Whether a text was parsed in this evaluation.
+    pub(super) fn is_parsed(&self, text: &Arc<str>) -> bool {
+        self.documents.iter().any(|(known, _)| Arc::ptr_eq(known, text))
     }
 
     /// A text as JSON, parsed at most once per evaluation.

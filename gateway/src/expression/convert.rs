@@ -110,12 +110,10 @@ pub(super) fn json(
         Value::Boolean(value) => Json::from(*value),
         Value::Integer(value) => Json::from(*value),
         Value::Real(value) => Json::from(*value),
-        Value::Decimal(value) => {
-            match value.to_i64().filter(|whole| **value == bigdecimal::BigDecimal::from(*whole)) {
-                Some(whole) => Json::from(whole),
-                None => value.to_f64().map_or(Json::Null, Json::from),
-            }
-        }
+        Value::Decimal(value) => match value.to_i64().filter(|_| value.is_integer()) {
+            Some(whole) => Json::from(whole),
+            None => value.to_f64().map_or(Json::Null, Json::from),
+        },
         Value::Text(text) => {
             evaluator.budget.spend_bytes(text.len())?;
             Json::from(text.as_ref())

@@ -21,6 +21,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) contents: Vec<(Bean, Value)>,
     /// Texts that were read as JSON, so that each is parsed once. Few: found by address.
     pub(super) documents: Vec<(Arc<str>, Value)>,
+    /// The text that a JSON path was looked for in last, without parsing all of it.
+    pub(super) scanned: Option<Arc<str>>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -31,6 +33,7 @@ impl<'a> Evaluator<'a> {
             elements: Vec::new(),
             contents: Vec::new(),
             documents: Vec::new(),
+            scanned: None,
         }
     }
 

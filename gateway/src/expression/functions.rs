@@ -18,6 +18,11 @@ pub(super) fn call(
     match (name, arguments) {
         ("jsonPath", [document, path]) => {
             let path = evaluator.argument(path)?;
+            if let Value::Text(text) = document.single()
+                && let Some(value) = jsonpath::in_text(evaluator, text, &path)?
+            {
+                return Ok(value);
+            }
             let document = json_document(evaluator, document)?;
             jsonpath::evaluate(evaluator, &document, &path)
         }

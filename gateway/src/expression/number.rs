@@ -150,8 +150,7 @@ pub(super) fn decimals(
 
 fn decimal_power(base: &BigDecimal, exponent: &BigDecimal) -> Result<Value, EvaluationError> {
     let refused = || EvaluationError::new("the exponent of a decimal is a small whole number from 0");
-    let exponent =
-        exponent.to_u64().filter(|whole| BigDecimal::from(*whole) == *exponent).ok_or_else(refused)?;
+    let exponent = exponent.to_u64().filter(|_| exponent.is_integer()).ok_or_else(refused)?;
     let size = base.digits().max(base.as_bigint_and_exponent().1.unsigned_abs()).max(1);
     if exponent.saturating_mul(size) > DECIMAL_MAX_DIGITS {
         return Err(refused());

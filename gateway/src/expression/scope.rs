@@ -202,8 +202,9 @@ impl Scope<'_> {
             "id" => Some(node.id.as_str().into()),
             "version" => Some(node.version().into()),
             "shardingTags" => Some(Value::list(node.tags.iter().map(|tag| tag.as_str().into()).collect())),
-            // A node has neither in this version.
-            "tenant" | "zone" => Some(Value::Null),
+            "tenant" => Some(node.tenant.as_deref().into()),
+            // A node has none in this version.
+            "zone" => Some(Value::Null),
             _ => None,
         }
     }

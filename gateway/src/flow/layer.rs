@@ -16,6 +16,9 @@ pub(crate) trait Layer: Send + Sync {
 #[async_trait]
 pub(crate) trait Invoker: Send + Sync {
     async fn invoke(&self, call: &mut Call) -> Result<(), Failure>;
+
+    /// The same, for calls that outlive the one that it was made for.
+    fn detach(&self) -> Arc<dyn Invoker>;
 }
 
 /// What lies below a layer. It may be asked more than once; whoever does sees to the request's body.
@@ -28,6 +31,11 @@ pub(crate) struct Next<'a> {
 impl<'a> Next<'a> {
     pub(crate) fn new(layers: &'a [Arc<dyn Layer>], invoker: &'a dyn Invoker) -> Self {
         Next { layers, invoker }
+    }
+
+    /// What lies below all layers, for calls that outlive this one.
+    pub(crate) fn backend(self) -> Arc<dyn Invoker> {
+        self.invoker.detach()
     }
 
     /// Asks the next layer, at last the endpoint.

@@ -8,6 +8,7 @@ pub(crate) mod build;
 pub(crate) mod layer;
 pub(crate) mod messages;
 pub(crate) mod path;
+pub(crate) mod replay;
 mod select;
 
 use crate::call::Call;

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod cors;
 pub(crate) mod frame;
 pub(crate) mod head;
+pub(crate) mod hop;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod ids;

@@ -1,6 +1,7 @@
 //! The request function: what happens to every request, in order.
 
 use super::cors::CorsRules;
+use super::hop;
 use super::ids::{self, Ids};
 use super::process;
 use super::reply::Reply;
@@ -13,9 +14,10 @@ use crate::table::Table;
 use crate::table::routes::Route;
 use crate::trust::TrustedProxies;
 use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
-use http::header::{HOST, ORIGIN};
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -88,7 +90,11 @@ impl Peer {
 
 /// Answers one request.
 pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>) -> Reply {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if let Err(message) = hop::check_framing(head.version, &head.headers) {
+        return Reply::Whole(closing(respond::bad_request(message)));
+    }
+    hop::strip_named(&mut head.headers);
 
     // Before anything is looked up by it: a request that names two hosts, or none, has no meaning.
     let host = match host(&head) {
@@ -123,6 +129,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     request.trusted_proxy = trusted_proxy;
     let origin = api.cors.as_ref().and_then(|_| request.head.headers.get(ORIGIN).cloned());
     let mut call = Call::new(Arc::clone(&api.facts), ids, request);
+    call.stop = Arc::clone(&api.stop);
     let mut meter = None;
     let consumers = front.table.consumers();
 
@@ -154,6 +161,12 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     }
     let client = Some(&*call.client_identifier).filter(|client| !client.is_empty());
     identified(reply, &call.ids, client)
+}
+
+/// What follows a request that is not understood is not understood either.
+fn closing(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The host that the request is for, with its port.

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 const KEY: &str = "x-gravitee-api-key: secret\r\n";
-const EVENTS: &str = "accept: text/event-stream\r\nx-gravitee-api-key: secret\r\n";
+const EVENTS: &str = "connection: close\r\naccept: text/event-stream\r\nx-gravitee-api-key: secret\r\n";
 
 /// An API at `/a/` for keys only.
 fn keyed(mock: Value) -> Value {
@@ -120,7 +120,7 @@ async fn a_subscription_that_ends_by_its_date_ends_its_streams() {
 #[tokio::test]
 async fn a_browser_that_asks_sends_no_key() {
     let mut api = keyed(messages(Some(1)));
-    api["listeners"][0]["cors"] = json!({"enabled": true, "allowOrigin": ["*"], "allowMethods": ["GET"]});
+    api["listeners"][0]["cors"] = json!({"enabled": true, "allowOrigin": ["*"], "allowMethods": ["GET"], "maxAge": -1});
     let gateway = Gateway::start(&[api]).await;
     let ask = "OPTIONS /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\norigin: http://o\r\n\
                access-control-request-method: GET\r\n\r\n";

@@ -1,11 +1,13 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
-mod flows;
+mod backend;
 mod consumers;
+mod flows;
 mod http_get;
 mod http_post;
 mod listener;
 mod protocols;
+mod proxy;
 mod sse;
 mod table;
 mod websocket;

@@ -2,25 +2,51 @@
 
 mod assign_attributes;
 mod assign_content;
+mod basic_authentication;
+mod cache;
+mod circuit_breaker;
 mod cloud_events;
+mod dynamic_routing;
+mod evaluate;
+mod generate_jwt;
+mod http_callout;
+mod http_redirect;
+mod interrupt;
+mod ip_filtering;
+mod json_threat_protection;
 mod json_to_json;
+mod json_validation;
 mod json_xml;
 mod jwt;
 mod latency;
+#[cfg(test)]
+mod layered;
 mod limited;
 mod media;
 mod message_filtering;
 mod metrics_reporter;
+mod mock;
 mod oauth2;
+mod override_request_method;
 mod quota;
 mod rate_limit;
+mod rbac;
+mod regex_threat_protection;
+mod request_content_limit;
+mod request_validation;
+mod resource_filtering;
+mod retry;
 #[cfg(test)]
 mod sample;
 mod spike_arrest;
+mod ssl_enforcement;
 mod status_code;
+mod traffic_shadowing;
 mod transform_headers;
 mod transform_queryparams;
+mod url_rewriting;
 mod xml_json;
+mod xml_threat_protection;
 
 use crate::call::Call;
 use crate::endpoint::Shared;
@@ -94,23 +120,46 @@ pub(crate) type Factory = fn(&Settings, &Site<'_>) -> Result<Arc<dyn Policy>, Ve
 
 /// Every policy that this build runs; paired with `definition::policy::POLICIES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("cache", cache::build),
     ("cloud-events", cloud_events::build),
+    ("dynamic-routing", dynamic_routing::build),
+    ("http-redirect", http_redirect::build),
+    ("ip-filtering", ip_filtering::build),
+    ("json-threat-protection", json_threat_protection::build),
     ("json-to-json", json_to_json::build),
+    ("json-validation", json_validation::build),
     ("json-xml", json_xml::build),
     ("jwt", jwt::build),
     ("latency", latency::build),
     ("message-filtering", message_filtering::build),
     ("metrics-reporter", metrics_reporter::build),
+    ("mock", mock::build),
     ("oauth2", oauth2::build),
     ("policy-assign-attributes", assign_attributes::build),
     ("policy-assign-content", assign_content::build),
+    ("policy-basic-authentication", basic_authentication::build),
+    ("policy-circuit-breaker", circuit_breaker::build),
+    ("policy-generate-jwt", generate_jwt::build),
+    ("policy-http-callout", http_callout::build),
+    ("policy-interrupt", interrupt::build),
+    ("policy-override-request-method", override_request_method::build),
+    ("policy-request-validation", request_validation::build),
     ("quota", quota::build),
     ("rate-limit", rate_limit::build),
+    ("rbac", rbac::build),
+    ("regex-threat-protection", regex_threat_protection::build),
+    ("request-content-limit", request_content_limit::build),
+    ("resource-filtering", resource_filtering::build),
+    ("retry", retry::build),
     ("spike-arrest", spike_arrest::build),
+    ("ssl-enforcement", ssl_enforcement::build),
     ("status-code", status_code::build),
+    ("traffic-shadowing", traffic_shadowing::build),
     ("transform-headers", transform_headers::build),
     ("transform-queryparams", transform_queryparams::build),
+    ("url-rewriting", url_rewriting::build),
     ("xml-json", xml_json::build),
+    ("xml-threat-protection", xml_threat_protection::build),
 ];
 
 /// The factory of a policy id.

@@ -1,5 +1,7 @@
 //! Resources of a deployed API, by name: what several of its policies share.
 
+pub(crate) mod cache;
+pub(crate) mod inline_users;
 pub(crate) mod oauth2;
 
 use crate::endpoint::Shared;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 /// A built resource.
 #[derive(Clone)]
 pub(crate) enum Resource {
+    Cache(Arc<cache::Cache>),
+    Users(Arc<inline_users::Users>),
     Oauth2(Arc<oauth2::AuthorizationServer>),
 }
 
@@ -19,6 +23,8 @@ pub(crate) type Factory = fn(&Settings, &Shared) -> Result<Resource, Vec<Violati
 
 /// Every kind of resource that this build runs; paired with `definition::resource::RESOURCES` by a test.
 pub(crate) static FACTORIES: &[(&str, Factory)] = &[
+    ("auth-provider-inline-resource", inline_users::build),
+    ("cache", cache::build),
     ("oauth2", oauth2::build),
 ];
 
@@ -48,8 +54,9 @@ impl Resources {
 
     /// The authorization servers by name.
     pub(crate) fn authorization_servers(&self) -> HashMap<String, Arc<oauth2::AuthorizationServer>> {
-        let servers = self.0.iter().map(|(name, resource)| match resource {
-            Resource::Oauth2(server) => (name.clone(), Arc::clone(server)),
+        let servers = self.0.iter().filter_map(|(name, resource)| match resource {
+            Resource::Oauth2(server) => Some((name.clone(), Arc::clone(server))),
+            Resource::Cache(_) | Resource::Users(_) => None,
         });
         servers.collect()
     }

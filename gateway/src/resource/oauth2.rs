@@ -24,10 +24,15 @@ const ANSWER_MAX_BYTES: usize = 256 * 1024;
 /// Builds the resource.
 pub(super) fn build(settings: &Settings, _shared: &Shared) -> Result<Resource, Vec<Violation>> {
     let settings = Oauth2Server::parse(settings)?;
-    let url = settings.introspection_url().map_err(|error| {
-        vec![Violation::new("authorizationServerUrl", "data.invalid", error.to_string())]
-    })?;
-    let server = AuthorizationServer { authorization: authorization(&settings), settings, url, client: OnceLock::new() };
+    let url = settings
+        .introspection_url()
+        .map_err(|error| vec![Violation::new("authorizationServerUrl", "data.invalid", error.to_string())])?;
+    let server = AuthorizationServer {
+        authorization: authorization(&settings),
+        settings,
+        url,
+        client: OnceLock::new(),
+    };
     Ok(Resource::Oauth2(Arc::new(server)))
 }
 
@@ -70,8 +75,7 @@ impl AuthorizationServer {
     /// Asks about a token.
     pub(crate) async fn introspect(&self, token: &str) -> Result<Introspection, NoAnswer> {
         let body = self.ask(token).await.map_err(|error| {
-            // The URL of the error would hold the token.
-            tracing::warn!(server = %self.url, "introspection failed: {error:#}");
+            tracing::warn!(server = outbound::shown(&self.url), "introspection failed: {error:#}");
             NoAnswer::Unavailable
         })?;
         let payload = String::from_utf8(body).map_err(|_| NoAnswer::Unreadable)?;
@@ -85,6 +89,7 @@ impl AuthorizationServer {
     }
 
     async fn ask(&self, token: &str) -> anyhow::Result<Vec<u8>> {
+        // The URL of an error would hold the token.
         let answer = self.request(token)?.send().await.map_err(reqwest::Error::without_url)?;
         anyhow::ensure!(answer.status() == StatusCode::OK, "it answers {}", answer.status());
         outbound::read(answer, ANSWER_MAX_BYTES).await

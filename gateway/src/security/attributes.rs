@@ -28,9 +28,10 @@ fn write(attributes: &mut Attributes, api: &ApiFacts, context_path: &str, plan: 
     }
 }
 
-/// The attributes of the last key-less call of a connection: most connections call one API.
+/// The attributes of the last key-less call of a connection: most connections call one API. Idle connections are many, so
+/// that it takes no more than a pointer until there is a call.
 #[derive(Default)]
-pub(crate) struct Remembered(Mutex<Option<Entry>>);
+pub(crate) struct Remembered(Mutex<Option<Box<Entry>>>);
 
 struct Entry {
     api: Arc<ApiFacts>,
@@ -44,7 +45,7 @@ impl Remembered {
     pub(super) fn note(&self, call: &mut Call, plan: &Arc<str>, consumer: &Consumer) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let context_path = &call.request.context_path;
-        let fits = |entry: &&Entry| {
+        let fits = |entry: &&Box<Entry>| {
             Arc::ptr_eq(&entry.api, &call.api)
                 && *entry.context_path == **context_path
                 && Arc::ptr_eq(&entry.plan, plan)
@@ -57,6 +58,6 @@ impl Remembered {
         write(&mut attributes, &call.api, context_path, plan, consumer);
         call.attributes = attributes.clone();
         let (api, context_path) = (Arc::clone(&call.api), Arc::clone(context_path));
-        *remembered = Some(Entry { api, context_path, plan: Arc::clone(plan), attributes });
+        *remembered = Some(Box::new(Entry { api, context_path, plan: Arc::clone(plan), attributes }));
     }
 }

@@ -163,6 +163,28 @@ async fn a_rule_that_does_not_hold_makes_the_credential_forgotten() {
 }
 
 #[tokio::test]
+async fn a_rule_may_ask_what_a_token_says_and_nobody_else_learns_it() {
+    let mut ruled = jwt_plan();
+    ruled["selectionRule"] = json!("#context.attributes['jwt'].claims['tier'] == 'gold'");
+    let api = Api::of(json!([ruled, key_less()]));
+    let token = |tier: &str| bearer(&Signer::hmac(SECRET).sign(&json!({"client_id": "c", "tier": tier})));
+    api.check("GET /ctx", &[("authorization", &token("gold"))], "jwt s-jwt").await;
+    let mut call = Call::sample("GET /ctx", &[("authorization", &token("tin"))], "");
+    assert_eq!(api.admit(&mut call).await, "free 192.0.2.1");
+    assert_eq!(call.attributes.get("jwt"), None, "it is not verified");
+}
+
+#[tokio::test]
+async fn a_rule_that_cannot_be_evaluated_is_no_fault_of_the_caller() {
+    let mut ruled = key_plan(json!({}));
+    ruled["selectionRule"] = json!("{'abc'.substring(9) == 'x'}");
+    let api = Api::of(json!([ruled, key_less()]));
+    let failed = "503 GATEWAY_PLAN_RESOLUTION_FAILURE Temporarily Unavailable";
+    api.check("GET /ctx", &[("x-gravitee-api-key", "secret")], failed).await;
+    api.check("GET /ctx", &[], "free 192.0.2.1").await;
+}
+
+#[tokio::test]
 async fn dates_of_subscriptions_and_keys_are_looked_at() {
     let api = Api::of(json!([key_plan(json!({})), key_less()]));
     let now = crate::consumers::now_ms();

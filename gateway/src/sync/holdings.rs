@@ -5,7 +5,7 @@
 //! explanation.
 
 use super::status::EnvironmentStatus;
-use super::{READABLE, ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
+use super::{ApplyChange, ApplyOp, ApplyOutcome, Level, Problem, READABLE};
 use bytes::Bytes;
 use definition::digest::{Digest, resource_digest, set_digest};
 use proto::sync::v1::{Batch, BatchKind, Change, Held as WireHeld, Operation, ResumePoint};

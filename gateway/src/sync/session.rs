@@ -98,11 +98,14 @@ impl Upward {
             organization: config.organization.clone(),
             environments: config.environments.clone(),
             sharding_tags: config.tags.clone(),
-            capabilities: READABLE.iter().map(|(kind, version)| Capability {
-                kind: (*kind).to_owned(),
-                schema_version_min: *version,
-                schema_version_max: *version,
-            }).collect(),
+            capabilities: READABLE
+                .iter()
+                .map(|(kind, version)| Capability {
+                    kind: (*kind).to_owned(),
+                    schema_version_min: *version,
+                    schema_version_max: *version,
+                })
+                .collect(),
             resume,
             boot: boot.into(),
             hostname: config.hostname.clone(),

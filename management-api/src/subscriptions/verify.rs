@@ -59,14 +59,16 @@ pub(crate) async fn verify_subscription(
     Path(path): Path<InApiV2>,
     Document(document): Document,
 ) -> Result<Json<Value>> {
-    let text = |name: &'static str| {
-        let text = document[name].as_str().filter(|text| !text.trim().is_empty());
-        text.ok_or_else(|| {
-            Violation::new(name, "data.invalid", format!("{name} must not be blank, a text is required"))
-        })
-    };
-    let (application, key) = (text("applicationId")?, text("apiKey")?);
+    let (application, key) = (text(&document, "applicationId")?, text(&document, "apiKey")?);
     Ok(Json(json!({"ok": can_have(&app, &scope, &path.api, application, key).await?})))
+}
+
+fn text<'a>(document: &'a Value, name: &'static str) -> Result<&'a str> {
+    let text = document[name].as_str().filter(|text| !text.trim().is_empty());
+    text.ok_or_else(|| {
+        let message = format!("{name} must not be blank, a text is required");
+        Violation::new(name, "data.invalid", message).into()
+    })
 }
 
 async fn can_have(app: &AppState, scope: &Scope, api: &str, application: &str, key: &str) -> Result<bool> {

@@ -12,6 +12,7 @@ mod requests;
 mod server;
 mod store;
 mod subscriptions;
+mod subscriptions_v2;
 mod updates;
 
 use crate::app::AppState;

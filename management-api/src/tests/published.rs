@@ -1,7 +1,6 @@
 //! What gateways are told of subscriptions and keys: bodies, tags, and that no key is in them.
 
 use super::{APIS, APPLICATIONS, Rest, document, on_both_engines, store};
-use crate::db::on;
 use serde_json::{Value, json};
 
 on_both_engines! {
@@ -15,16 +14,10 @@ on_both_engines! {
 impl Rest {
     /// Bodies that gateways are to hold of subscriptions and keys, by kind and id.
     pub(super) async fn wanted(&self) -> Vec<String> {
-        let rows: Vec<(Vec<u8>,)> = on!(db &self.db, pool => {
-            sqlx::query_as(
-                "select v.body from deployed d join resource_version v on v.digest = d.digest
-                 where d.kind <> 'api' order by d.kind desc, d.id",
-            )
-            .fetch_all(pool)
-            .await
-            .unwrap()
-        });
-        rows.into_iter().map(|(body,)| String::from_utf8(body).unwrap()).collect()
+        let bodies = "select v.body from deployed d join resource_version v on v.digest = d.digest
+                      where d.kind <> 'api' order by d.kind desc, d.id";
+        let bodies = store::bytes(&self.db, bodies).await;
+        bodies.into_iter().map(|body| String::from_utf8(body).unwrap()).collect()
     }
 }
 
@@ -68,12 +61,8 @@ async fn no_key_is_stored_or_published_in_clear(rest: Rest) {
     let listed = rest.get(&format!("{subscription}/apikeys")).await.is(200).json();
     assert_eq!([&listed[0]["key"], &listed[1]["key"]], [&json!(clear[0]), &json!(clear[1])]);
 
-    let sealed: Vec<(Vec<u8>,)> = on!(db &rest.db, pool => {
-        sqlx::query_as("select sealed from api_keys union all select body from resource_version")
-            .fetch_all(pool)
-            .await
-            .unwrap()
-    });
+    let sealed = "select sealed from api_keys union all select body from resource_version";
+    let sealed = store::bytes(&rest.db, sealed).await;
     assert_eq!(
         sealed.len(),
         2 + 4,
@@ -85,7 +74,7 @@ async fn no_key_is_stored_or_published_in_clear(rest: Rest) {
     );
     for key in &clear {
         let has_key = |bytes: &[u8]| bytes.windows(key.len()).any(|window| window == key.as_bytes());
-        assert!(!sealed.iter().any(|(bytes,)| has_key(bytes)), "{key}");
+        assert!(!sealed.iter().any(|bytes| has_key(bytes)), "{key}");
         assert!(!texts.iter().any(|text| has_key(text.as_bytes())), "{key}");
         let hash = definition::consumer::api_key_hash(key);
         assert!(rest.wanted().await.iter().any(|body| body.contains(&hash)), "{key}");

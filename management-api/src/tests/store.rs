@@ -13,6 +13,11 @@ pub(super) async fn texts(db: &Db, sql: &'static str) -> Vec<String> {
     on!(db db, pool => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap())
 }
 
+/// The bytes of a query's only column.
+pub(super) async fn bytes(db: &Db, sql: &'static str) -> Vec<Vec<u8>> {
+    on!(db db, pool => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap())
+}
+
 /// URL of a new, empty database on the Postgres server of this test run. `None` where there is no such server;
 /// `make test` always has one, so there its absence is a failure.
 pub(super) async fn postgres() -> Option<String> {

@@ -19,6 +19,8 @@ on_both_engines! {
     lists_filter,
     the_export_is_a_table,
     what_has_ended_is_closed_once,
+    of_two_at_once_one_subscribes,
+    changes_from_every_side_at_once_leave_one_truth,
     every_change_leaves_its_audit_rows,
 }
 
@@ -400,4 +402,44 @@ async fn every_change_leaves_its_audit_rows(rest: Rest) {
             "subscription.close"
         ]
     );
+}
+
+async fn of_two_at_once_one_subscribes(rest: Rest) {
+    let (api, application) = (rest.api("/a").await, rest.application(None).await);
+    let plan = rest.plan_of(&api, "api-key", "auto").await;
+    let path = format!("{api}/subscriptions?application={application}&plan={plan}");
+    let (one, two) = tokio::join!(rest.act(&path), rest.act(&path));
+    let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 400], "{one:?} {two:?}");
+    assert_eq!(rest.wanted().await.len(), 2);
+}
+
+/// Archiving holds an application and then its APIs; closing a plan holds the API; both meet renewals. Nobody waits in a
+/// circle, and in the end nothing is left on gateways.
+async fn changes_from_every_side_at_once_leave_one_truth(rest: Rest) {
+    let application = rest.application(None).await;
+    let mut places = Vec::new();
+    for path in ["/a", "/b", "/c"] {
+        let api = rest.api(path).await;
+        let plan = rest.plan_of(&api, "api-key", "auto").await;
+        places
+            .push((rest.subscription(&api, &plan, &application).await, format!("{api}/plans/{plan}/_close")));
+    }
+    let renewals = places.iter().map(|(subscription, _)| format!("{subscription}/apikeys/_renew"));
+    let closings = places.iter().map(|(_, close)| close.clone());
+    let paths: Vec<String> = renewals.chain(closings).collect();
+    let archive = format!("{APPLICATIONS}/{application}");
+    let all = futures::future::join_all(paths.iter().map(|path| rest.act(path)));
+    let (answers, archived) = tokio::join!(all, rest.call("DELETE", &archive, &[], ""));
+    archived.is(204);
+    for answer in answers {
+        assert!([200, 201, 400].contains(&answer.status.as_u16()), "{answer:?}");
+    }
+    assert_eq!(rest.wanted().await, Vec::<String>::new());
+    for (subscription, _) in &places {
+        assert_eq!(rest.get(subscription).await.json()["status"], "CLOSED");
+        let keys = rest.get(&format!("{subscription}/apikeys")).await.json();
+        assert!(keys.as_array().unwrap().iter().all(|key| key["revoked"] == true), "{keys}");
+    }
 }

@@ -35,7 +35,8 @@ async fn what_is_read_can_be_sent_back(rest: Rest) {
 async fn properties_resources_and_templates_are_kept_from_the_start(rest: Rest) {
     let mut sent = document("/p");
     sent["properties"] = json!([{"key": "k", "value": "v"}]);
-    sent["resources"] = json!([{"name": "r", "type": "unknown", "enabled": false, "configuration": {"a": 1}}]);
+    sent["resources"] =
+        json!([{"name": "r", "type": "unknown", "enabled": false, "configuration": {"a": 1}}]);
     sent["responseTemplates"] = json!({"DEFAULT": {"*/*": {"status": 400, "body": "no"}}});
     let created = rest.post(APIS, &sent).await.is(201).json();
     assert_eq!(created["properties"][0]["value"], "v");

@@ -13,6 +13,7 @@ pub(crate) mod ports;
 pub(crate) mod posts;
 pub(crate) mod process;
 pub(crate) mod records;
+pub(crate) mod redis;
 pub(crate) mod services;
 pub(crate) mod stack;
 pub(crate) mod streams;

@@ -1,6 +1,7 @@
 //! An HTTP backend of a test's own: it says its name, counts its requests, and misbehaves on command.
 
 use super::ports::free_port;
+use super::wait::be_slow;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -13,7 +14,6 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
 
 /// Requests to paths that begin with this are checks, and counted apart.
 const CHECKS: &str = "/health";
@@ -123,7 +123,7 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let counter = if path.starts_with(CHECKS) { &conduct.checks } else { &conduct.requests };
     counter.fetch_add(1, Ordering::Relaxed);
-    sleep(Duration::from_millis(conduct.delay_ms.load(Ordering::Relaxed))).await;
+    be_slow(Duration::from_millis(conduct.delay_ms.load(Ordering::Relaxed))).await;
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let text = format!("{name} {path} {}", String::from_utf8_lossy(&body));
     let mut response = Response::new(Full::new(Bytes::from(text)));

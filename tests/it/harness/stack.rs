@@ -8,6 +8,9 @@ use super::services::{database, folder, unique};
 use super::wait::{SOON, until};
 use std::path::{Path, PathBuf};
 
+/// Seals what management keeps in tests: 32 bytes in base64.
+const SEAL_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 /// Where management keeps its data in a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -25,6 +28,11 @@ pub(crate) struct Stack {
 impl Stack {
     /// Starts management on an empty store and `gateways` gateways; every node answers `/ready` when this returns.
     pub(crate) async fn start(store: Store, gateways: usize) -> Stack {
+        Stack::start_with(store, gateways, &[]).await
+    }
+
+    /// The same with further settings of the gateways.
+    pub(crate) async fn start_with(store: Store, gateways: usize, settings: &[(&str, &str)]) -> Stack {
         let folder = folder("stack");
         let token = unique("token");
         let database_url = match store {
@@ -35,7 +43,8 @@ impl Stack {
         management.start().await;
         let mut stack = Stack { client: Client::new(management.rest), management, gateways: Vec::new() };
         for number in 1..=gateways {
-            let gateway = Gateway::prepare(&folder, number, stack.management.sync, &token);
+            let mut gateway = Gateway::prepare(&folder, number, stack.management.sync, &token);
+            settings.iter().for_each(|(name, value)| gateway.process.env(name, *value));
             stack.gateways.push(gateway);
         }
         for gateway in &mut stack.gateways {
@@ -79,6 +88,7 @@ impl Management {
         process.env("TIDEGATE_DATABASE_URL", database_url);
         process.env("TIDEGATE_ADMIN_PASSWORD", "admin");
         process.env("TIDEGATE_SYNC_TOKEN", token);
+        process.env("TIDEGATE_SEAL_KEY", SEAL_KEY);
         process.env("TIDEGATE_REST_LISTEN", loopback(rest));
         process.env("TIDEGATE_SYNC_LISTEN", loopback(sync));
         process.env("TIDEGATE_NODE_LISTEN", loopback(node));

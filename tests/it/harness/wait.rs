@@ -40,3 +40,8 @@ pub(crate) async fn throughout(what: &str, period: Duration, mut condition: impl
         sleep(STEP).await;
     }
 }
+
+/// What a peer does that answers late on purpose. Never a way to wait for something.
+pub(crate) async fn be_slow(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

@@ -107,17 +107,17 @@ fn entrypoints_are_known_or_named() {
     check(
         &format!("{ENTRYPOINT}/type"),
         json!("nope"),
-        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"nope"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "nope", use one of http-get, http-post, sse, sse-advanced, websocket"#,
+        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"nope"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "nope", use one of http-get, http-post, http-proxy, sse, sse-advanced, websocket"#,
     );
     check(
         &format!("{ENTRYPOINT}/type"),
         json!("HTTP-GET"),
-        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"HTTP-GET"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "HTTP-GET", use one of http-get, http-post, sse, sse-advanced, websocket"#,
+        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"HTTP-GET"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "HTTP-GET", use one of http-get, http-post, http-proxy, sse, sse-advanced, websocket"#,
     );
     check(
         &format!("{ENTRYPOINT}/type"),
         json!("webhook"),
-        "listeners[0].entrypoints[0].type data.invalid: listeners[0].entrypoints[0].type webhook is not available in this version, use one of http-get, http-post, sse, sse-advanced, websocket",
+        "listeners[0].entrypoints[0].type data.invalid: listeners[0].entrypoints[0].type webhook is not available in this version, use one of http-get, http-post, http-proxy, sse, sse-advanced, websocket",
     );
     check(
         "/listeners/0/type",

@@ -58,8 +58,8 @@ status data.invalid: status has the unknown value "open", expected one of stagin
     );
     check_plan(&[("/selectionRule", json!("#request.headers['x'] == 'y'"))], "accepted");
     check_plan(
-        &[("/flows", json!([{"request": [{"name": "r", "description": "d", "policy": "rate-limit"}]}]))],
-        r#"flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "rate-limit", which is not available in this version; remove the step"#,
+        &[("/flows", json!([{"request": [{"name": "r", "description": "d", "policy": "groovy"}]}]))],
+        r#"flows[0].request[0].policy data.invalid: flows[0].request[0].policy names the policy "groovy", which is not available in this version; remove the step"#,
     );
     check_plan(
         &[("/mode", json!("STANDARD")), ("/description", Value::Null), ("/validation", json!("MANUAL"))],

@@ -143,11 +143,13 @@ impl Parser<'_> {
 
 /// A bare name is the key itself, not a property.
 fn into_key(expression: Expression) -> Key {
-    match expression {
-        Expression::Text(text) => Key::Name(text),
-        Expression::Property { target, name, safe: false } if *target == Expression::Element => {
-            Key::Name(name.as_ref().into())
-        }
-        computed => Key::Computed(computed),
+    if let Expression::Text(text) = expression {
+        return Key::Name(text);
     }
+    if let Expression::Property { target, name, safe: false } = &expression
+        && **target == Expression::Element
+    {
+        return Key::Name(name.as_ref().into());
+    }
+    Key::Computed(expression)
 }

@@ -8,6 +8,7 @@ mod session;
 use super::{Entrypoint, Exchange, Handler};
 use crate::call::body::Body;
 use crate::failure::Failure;
+use crate::http::hop::has_token;
 use crate::http::reply::Reply;
 use crate::http::respond;
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use definition::connector::websocket::WebSocket;
 use definition::violation::Violation;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body as _;
 use session::Session;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -72,10 +73,4 @@ impl Entrypoint for Socket {
         let session = Session::new(&exchange, self.settings.publisher.enabled, source);
         Ok(Reply::Upgrade { head, session: Box::new(|io| Box::pin(session.run(io))) })
     }
-}
-
-/// Whether one of the comma separated values of a header is `token`, in any case.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|member| member.trim().eq_ignore_ascii_case(token))
 }

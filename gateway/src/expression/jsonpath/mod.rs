@@ -4,6 +4,7 @@
 mod filter;
 mod function;
 mod parse;
+mod scan;
 mod walk;
 
 use super::error::EvaluationError;
@@ -78,6 +79,22 @@ fn parsed(path: &str) -> Result<Arc<Path>, EvaluationError> {
     let parsed = Arc::new(parse::path(path)?);
     PARSED.insert(path.into(), Arc::clone(&parsed));
     Ok(parsed)
+}
+
+/// What is at `path` of a text, when that can be said without reading all of it. The first path on a text is tried this
+/// way; with a second one it is cheaper to have the document.
+pub(super) fn in_text(
+    evaluator: &mut Evaluator<'_>,
+    text: &Arc<str>,
+    path: &str,
+) -> Result<Option<Value>, EvaluationError> {
+    if evaluator.is_parsed(text) || evaluator.scanned.as_ref().is_some_and(|known| Arc::ptr_eq(known, text)) {
+        return Ok(None);
+    }
+    let path = parsed(path)?;
+    evaluator.budget.spend_bytes(text.len())?;
+    evaluator.scanned = Some(Arc::clone(text));
+    Ok(scan::value(text, &path))
 }
 
 /// What is at `path` of a document.

@@ -130,7 +130,7 @@ fn made(evaluator: &mut Evaluator<'_>, text: &Arc<str>, name: &str, arguments: &
             evaluator.budget.spend_list(text.len())?;
             Value::list(text.chars().map(|c| Value::text(c.to_string())).collect())
         }
-        ("join", [parts @ ..]) => join(evaluator, text, parts)?,
+        ("join", parts) => join(evaluator, text, parts)?,
         ("valueOf", [value]) => Value::text(convert::text(value, evaluator)?),
         _ => return Ok(None),
     }))

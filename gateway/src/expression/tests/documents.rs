@@ -124,3 +124,39 @@ fn xpath_and_xml() {
         assert!(sample.text(&format!("{{({source})}}")).is_err(), "{source}");
     }
 }
+
+#[test]
+fn a_path_has_one_value_whether_all_of_the_text_is_read_or_not() {
+    let sample = store();
+    let paths = [
+        "$",
+        "$.store.bicycle",
+        "$.store.bicycle.price",
+        "$.store.book[1].tags[1]",
+        "$.store.book[1].tags[2]",
+        "$.store.book[9].title",
+        "$.store.book.title",
+        "$.store[0]",
+        "$.store.nothing",
+        "$.nothing.at.all",
+        "$['a.b']['c d']",
+        "$['a.b']['c d'].e",
+        "$.limit",
+    ];
+    for path in paths {
+        let once = sample.text(&format!("{{#jsonPath(#request.content, \"{path}\")}}"));
+        // The second path on a text is looked for in the document.
+        let source =
+            format!("{{({{#jsonPath(#request.content, '$'), #jsonPath(#request.content, \"{path}\")}}[1])}}");
+        assert_eq!(once, sample.text(&source), "{path}");
+    }
+    let twice = Call::sample("POST /ctx/", &[], r#"{"a": 1, "a": {"b": 2}, "c": 3} rest"#);
+    let mut sample = Sample::new();
+    sample.call = twice;
+    assert!(
+        sample.error("{#jsonPath(#request.content, '$.a.b')}").contains("not JSON"),
+        "the rest is looked at too"
+    );
+    sample.call = Call::sample("POST /ctx/", &[], r#"{"a": {"b": 1}, "a": {"b": 2}}"#);
+    assert_eq!(sample.get("{#jsonPath(#request.content, '$.a.b')}"), "2");
+}

@@ -2,6 +2,7 @@
 
 mod dates;
 mod documents;
+mod garbage;
 mod hostile;
 mod methods;
 mod operators;
@@ -44,7 +45,11 @@ impl Sample {
             .into_iter()
             .collect(),
             endpoints: vec!["g1".to_owned()],
-            node: Arc::new(NodeFacts { id: "node-1".to_owned(), tags: vec!["eu".to_owned()], tenant: None }),
+            node: Arc::new(NodeFacts {
+                id: "node-1".to_owned(),
+                tags: vec!["eu".to_owned()],
+                tenant: Some("t".to_owned()),
+            }),
             ..ApiFacts::default()
         });
         call.attributes.set("api", "api-1");

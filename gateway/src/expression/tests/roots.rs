@@ -86,7 +86,7 @@ fn everything_else() {
             ("#properties[{'h', 'x'}]", "by header"),
             ("#dictionaries['d'] == null", "true"),
             ("#endpoints.g1", "g1:"),
-            ("#node.id + #node.shardingTags", "node-1eu"),
+            ("#node.id + #node.shardingTags + #node.tenant", "node-1eut"),
             ("#subscription.id", "sub-1"),
             ("#subscription.type", "STANDARD"),
             ("#subscription.metadata.bar", "blue"),

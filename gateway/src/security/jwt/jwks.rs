@@ -11,6 +11,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
+use url::Url;
 
 /// Age at which a set is renewed, milliseconds.
 const REFRESH_MS: u64 = 300_000;
@@ -136,7 +137,8 @@ impl Source {
                 Ok(set)
             }
             Err(error) => {
-                tracing::warn!(url = %self.location.url, "a key set cannot be fetched: {error:#}");
+                let url = Url::parse(&self.location.url).map(|url| outbound::shown(&url)).unwrap_or_default();
+                tracing::warn!(url, "a key set cannot be fetched: {error:#}");
                 fetching.not_before = pause(RETRY_INTERVAL_MS);
                 current.ok_or(Unavailable)
             }
@@ -157,7 +159,7 @@ impl Source {
                 self.client.get_or_init(|| built)
             }
         };
-        let answer = client.get(&self.location.url).send().await?.error_for_status()?;
+        let answer = client.get(&self.location.url).send().await.map_err(reqwest::Error::without_url)?;
         anyhow::ensure!(answer.status() == http::StatusCode::OK, "it answers {}", answer.status());
         let body = outbound::read(answer, SET_MAX_BYTES).await?;
         serde_json::from_slice::<Document>(&body)?;

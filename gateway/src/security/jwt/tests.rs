@@ -85,7 +85,7 @@ async fn what_a_token_says_about_itself_chooses_nothing() {
     parts[0] = "eyJhbGciOiJub25lIn0";
     assert_eq!(outcome(&public, &parts.join(".")).await, INVALID);
     assert_eq!(outcome(&public, &format!("{}.{}.", parts[0], parts[1])).await, INVALID);
-    let other = Signer::rsa(Algorithm::RS256).sign(&json!({"sub": "x"}));
+    let other = Signer::rsa(Algorithm::RS256).sign(&json!({"sub": "y"}));
     assert_eq!(outcome(&public, &other).await, INVALID);
     let foreign: Vec<&str> = other.split('.').collect();
     let grafted = format!("{}.{}.{}", foreign[0], foreign[1], good.rsplit('.').next().unwrap());
@@ -148,7 +148,7 @@ async fn a_token_can_be_bound_to_a_certificate() {
 
 #[tokio::test]
 async fn what_a_token_says_is_left_for_others() {
-    let settings = json!({"signature": "HS256", "resolverParameter": SECRET, "extractClaims": true,
+    let settings = json!({"signature": "HMAC_HS256", "resolverParameter": SECRET, "extractClaims": true,
         "propagateAuthHeader": false, "userClaim": "who.name", "clientIdClaim": "app"});
     let claims = json!({"who": {"name": "jo"}, "app": "mine", "azp": "other"});
     let token = Signer::hmac(SECRET).sign(&claims);
@@ -160,7 +160,7 @@ async fn what_a_token_says_is_left_for_others() {
     assert_eq!(call.attributes.get(ATTRIBUTE).unwrap()["headers"]["alg"], "HS256");
     assert!(call.request.head.headers.is_empty());
 
-    let verifier = verifier(json!({"signature": "HS256", "resolverParameter": SECRET}));
+    let verifier = verifier(json!({"signature": "HMAC_HS256", "resolverParameter": SECRET}));
     let mut call = Call::sample("GET /ctx", &[("authorization", &format!("Bearer {token}"))], "");
     verifier.check(&mut call).await.unwrap();
     assert_eq!(
@@ -170,6 +170,21 @@ async fn what_a_token_says_is_left_for_others() {
     assert_eq!(call.request.head.headers.len(), 1);
     let failure = verifier.check(&mut Call::sample("GET /ctx", &[], "")).await.unwrap_err();
     assert_eq!(failure.key.as_deref(), Some("JWT_MISSING_TOKEN"));
+}
+
+#[tokio::test]
+async fn an_expression_may_choose_the_key() {
+    let settings = json!({"signature": "HMAC_HS256", "resolverParameter": "{#request.headers['x-secret'][0]}"});
+    let verifier = verifier(settings);
+    let token = format!("Bearer {}", Signer::hmac("one").sign(&json!({})));
+    let check = async |secret: &[(&str, &str)]| {
+        let headers: Vec<_> = [("authorization", token.as_str())].iter().chain(secret).copied().collect();
+        let checked = verifier.check(&mut Call::sample("GET /ctx", &headers, "")).await;
+        checked.err().and_then(|failure| failure.key).unwrap_or_default().into_owned()
+    };
+    assert_eq!(check(&[("x-secret", "one")]).await, "");
+    assert_eq!(check(&[("x-secret", "two")]).await, "JWT_INVALID_TOKEN", "what one key verified, another did not");
+    assert_eq!(check(&[("x-secret", "")]).await, "JWT_POLICY_ERROR");
 }
 
 #[test]
@@ -205,7 +220,7 @@ async fn keys_are_rotated_and_invented_ones_do_not_become_requests() {
     let (first, second) = (Signer::ec().named("1"), Signer::ec().named("2"));
     let server = Server::start(&set(&[&first])).await;
     let verifier = verifier(
-        json!({"signature": "ES256", "publicKeyResolver": "JWKS_URL", "resolverParameter": server.url}),
+        json!({"signature": "ECDSA_ES256", "publicKeyResolver": "JWKS_URL", "resolverParameter": server.url}),
     );
     let (old, new) = (first.sign(&json!({})), second.sign(&json!({})));
     assert_eq!(outcome(&verifier, &old).await, "ok");
@@ -232,7 +247,7 @@ async fn a_set_that_cannot_be_fetched_is_no_fault_of_the_caller() {
     let signer = Signer::ec().named("1");
     let server = Server::start(&json!({"keys": "none"})).await;
     let settings =
-        json!({"signature": "ES256", "publicKeyResolver": "JWKS_URL", "resolverParameter": server.url});
+        json!({"signature": "ECDSA_ES256", "publicKeyResolver": "JWKS_URL", "resolverParameter": server.url});
     let failed = "500 JWT_JWKS_RESOLUTION_ERROR";
     assert_eq!(outcome(&verifier(settings.clone()), &signer.sign(&json!({}))).await, failed);
     server.answers(500, &set(&[&signer]));

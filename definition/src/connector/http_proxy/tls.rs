@@ -1,0 +1,250 @@
+//! Trust and key stores: each in three formats, by path on the gateway or with its content in the document.
+//!
+//! Older documents spell the members `truststore` and `keystore`. Contents are read only by gateways; here they are
+//! checked as far as that is possible without opening them.
+
+use crate::token::tokens;
+use crate::violation::Violation;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+tokens! {
+    /// Formats of stores; without one there is no store.
+    pub enum StoreFormat { None = "NONE", Unset = "", Jks = "JKS", Pkcs12 = "PKCS12", Pem = "PEM" }
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SslSettings {
+    /// Whether the certificate must name the host.
+    #[serde(default = "yes")]
+    hostname_verifier: bool,
+    /// Whether every certificate is accepted.
+    #[serde(default)]
+    trust_all: bool,
+    /// Certificates that are trusted, instead of the public ones.
+    trust_store: Option<TrustStoreSettings>,
+    /// Older spelling of `trustStore`.
+    truststore: Option<TrustStoreSettings>,
+    /// The gateway's own certificate and key.
+    key_store: Option<KeyStoreSettings>,
+    /// Older spelling of `keyStore`.
+    keystore: Option<KeyStoreSettings>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TrustStoreSettings {
+    /// Format.
+    #[serde(rename = "type", default = "unset")]
+    format: StoreFormat,
+    /// File on the gateway.
+    path: Option<String>,
+    /// The store itself, base64 unless it is PEM.
+    content: Option<String>,
+    /// Password of the store.
+    #[schemars(extend("x-secret" = true))]
+    password: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct KeyStoreSettings {
+    /// Format.
+    #[serde(rename = "type", default = "unset")]
+    format: StoreFormat,
+    /// File on the gateway.
+    path: Option<String>,
+    /// The store itself, base64.
+    #[schemars(extend("x-secret" = true))]
+    content: Option<String>,
+    /// Password of the store.
+    #[schemars(extend("x-secret" = true))]
+    password: Option<String>,
+    /// Entry to use; absent: the only key.
+    alias: Option<String>,
+    /// Password of the key; absent: that of the store.
+    #[schemars(extend("x-secret" = true))]
+    key_password: Option<String>,
+    /// File of the PEM certificates, the gateway's own first.
+    cert_path: Option<String>,
+    /// PEM certificates, the gateway's own first.
+    cert_content: Option<String>,
+    /// File of the PEM key.
+    key_path: Option<String>,
+    /// PEM key.
+    #[schemars(extend("x-secret" = true))]
+    key_content: Option<String>,
+}
+
+/// How certificates of backends are judged, and which one is shown to them.
+#[derive(Debug, Clone)]
+pub struct Ssl {
+    pub hostname_verifier: bool,
+    pub trust_all: bool,
+    /// `None`: the public certificate authorities are trusted.
+    pub trust_store: Option<TrustStore>,
+    pub key_store: Option<KeyStore>,
+}
+
+impl Default for Ssl {
+    fn default() -> Self {
+        Ssl { hostname_verifier: true, trust_all: false, trust_store: None, key_store: None }
+    }
+}
+
+/// Where a part of a store is.
+#[derive(Debug, Clone)]
+pub enum Material {
+    /// A file on the gateway.
+    Path(String),
+    /// The bytes.
+    Content(Vec<u8>),
+}
+
+/// Certificates that are trusted.
+#[derive(Debug, Clone)]
+pub struct TrustStore {
+    /// Neither `None` nor `Unset`.
+    pub format: StoreFormat,
+    pub material: Material,
+    pub password: Option<String>,
+}
+
+/// A certificate with its key.
+#[derive(Debug, Clone)]
+pub enum KeyStore {
+    Pem { certificates: Material, key: Material },
+    Store { pkcs12: bool, material: Material, password: Option<String>, alias: Option<String>, key_password: Option<String> },
+}
+
+impl SslSettings {
+    fn trust(&self) -> Option<(&'static str, &TrustStoreSettings)> {
+        let new = self.trust_store.as_ref().map(|store| ("trustStore", store));
+        new.or_else(|| self.truststore.as_ref().map(|store| ("truststore", store)))
+            .filter(|(_, store)| is_store(store.format))
+    }
+
+    fn key(&self) -> Option<(&'static str, &KeyStoreSettings)> {
+        let new = self.key_store.as_ref().map(|store| ("keyStore", store));
+        new.or_else(|| self.keystore.as_ref().map(|store| ("keystore", store)))
+            .filter(|(_, store)| is_store(store.format))
+    }
+
+    /// Every fault, with paths relative to the endpoint's settings.
+    pub(super) fn violations(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if let Some((name, store)) = self.trust() {
+            let binary = store.format != StoreFormat::Pem;
+            material(name, ("path", &store.path), ("content", &store.content), binary, &mut found);
+            password(name, store.format, store.password.as_ref(), &mut found);
+        }
+        if let Some((name, store)) = self.key() {
+            if store.format == StoreFormat::Pem {
+                let certificates = (("certPath", &store.cert_path), ("certContent", &store.cert_content));
+                material(name, certificates.0, certificates.1, false, &mut found);
+                material(name, ("keyPath", &store.key_path), ("keyContent", &store.key_content), false, &mut found);
+            } else {
+                material(name, ("path", &store.path), ("content", &store.content), true, &mut found);
+                password(name, store.format, store.password.as_ref(), &mut found);
+            }
+        }
+        found
+    }
+
+    /// The one view of both spellings. Call it on settings without violations.
+    pub(super) fn merge(self) -> Ssl {
+        Ssl {
+            hostname_verifier: self.hostname_verifier,
+            trust_all: self.trust_all,
+            trust_store: self.trust().and_then(|(_, store)| {
+                let binary = store.format != StoreFormat::Pem;
+                Some(TrustStore {
+                    format: store.format,
+                    material: take(&store.path, &store.content, binary)?,
+                    password: store.password.clone(),
+                })
+            }),
+            key_store: self.key().and_then(|(_, store)| key_store(store)),
+        }
+    }
+}
+
+fn key_store(store: &KeyStoreSettings) -> Option<KeyStore> {
+    if store.format == StoreFormat::Pem {
+        return Some(KeyStore::Pem {
+            certificates: take(&store.cert_path, &store.cert_content, false)?,
+            key: take(&store.key_path, &store.key_content, false)?,
+        });
+    }
+    Some(KeyStore::Store {
+        pkcs12: store.format == StoreFormat::Pkcs12,
+        material: take(&store.path, &store.content, true)?,
+        password: store.password.clone(),
+        alias: given(&store.alias).map(str::to_owned),
+        key_password: given(&store.key_password).map(str::to_owned),
+    })
+}
+
+fn is_store(format: StoreFormat) -> bool {
+    !matches!(format, StoreFormat::None | StoreFormat::Unset)
+}
+
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// The content goes before the path: forms send both, one of them empty.
+fn take(path: &Option<String>, content: &Option<String>, binary: bool) -> Option<Material> {
+    match given(content) {
+        Some(content) if binary => Some(Material::Content(decode(content)?)),
+        Some(content) => Some(Material::Content(content.as_bytes().to_vec())),
+        None => given(path).map(|path| Material::Path(path.to_owned())),
+    }
+}
+
+fn decode(content: &str) -> Option<Vec<u8>> {
+    let compact: String = content.split_whitespace().collect();
+    STANDARD.decode(compact).ok()
+}
+
+type Member<'a> = (&'static str, &'a Option<String>);
+
+fn material(store: &str, path: Member<'_>, content: Member<'_>, binary: bool, found: &mut Vec<Violation>) {
+    match given(content.1) {
+        Some(text) if binary && decode(text).is_none() => {
+            let path = format!("ssl.{store}.{}", content.0);
+            let message = format!("{path} is no base64; send the bytes of the store as base64");
+            found.push(Violation::new(path, "data.invalid", message));
+        }
+        Some(text) if !binary && !text.contains("-----BEGIN") => {
+            let path = format!("ssl.{store}.{}", content.0);
+            let message = format!("{path} is no PEM; send the text from -----BEGIN to -----END");
+            found.push(Violation::new(path, "data.invalid", message));
+        }
+        None if given(path.1).is_none() => {
+            let place = format!("ssl.{store}.{}", path.0);
+            let message = format!("{place} is required: name a file of the gateway or send {}", content.0);
+            found.push(Violation::new(place, "data.invalid", message));
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn password(store: &str, format: StoreFormat, password: Option<&String>, found: &mut Vec<Violation>) {
+    if format != StoreFormat::Pem && password.is_none() {
+        let path = format!("ssl.{store}.password");
+        let message = format!("{path} is required: a store of type {format} is read with its password");
+        found.push(Violation::new(path, "data.invalid", message));
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn unset() -> StoreFormat {
+    StoreFormat::Unset
+}

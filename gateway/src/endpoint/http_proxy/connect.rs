@@ -1,0 +1,86 @@
+//! Connections to backends: names to addresses, sockets, upstream proxies and TLS, all within one time limit.
+
+use super::fault::Fault;
+use super::target::Origin;
+use super::tls::Tls;
+use super::transport::Transport;
+use super::upstream::Upstream;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Http1,
+    /// A backend with TLS may choose HTTP/1.1 all the same.
+    Http2,
+    /// It will leave HTTP.
+    Upgrade,
+}
+
+/// Makes the connections of one client.
+pub(super) struct Connector {
+    pub(super) tls: Tls,
+    pub(super) upstream: Option<Upstream>,
+    /// `None`: as long as the system tries.
+    pub(super) patience: Option<Duration>,
+}
+
+impl Connector {
+    /// Connects.
+    pub(super) async fn connect(&self, origin: &Origin, purpose: Purpose) -> Result<Transport, Fault> {
+        let connecting = self.establish(origin, purpose);
+        match self.patience {
+            None => connecting.await,
+            Some(patience) => timeout(patience, connecting).await.unwrap_or(Err(Fault::ConnectTimeout)),
+        }
+    }
+
+    /// Whether requests of HTTP/1.1 to `origin` are sent to a proxy in the absolute form.
+    pub(super) fn absolute_form(&self, origin: &Origin) -> Option<&Upstream> {
+        self.upstream.as_ref().filter(|upstream| upstream.is_http() && !origin.tls)
+    }
+
+    async fn establish(&self, origin: &Origin, purpose: Purpose) -> Result<Transport, Fault> {
+        let tcp = match &self.upstream {
+            None => dial((&origin.host, origin.port)).await?,
+            Some(upstream) => {
+                let tcp = dial(upstream.address()).await?;
+                let direct = upstream.is_http() && !origin.tls && purpose == Purpose::Http1;
+                if direct { tcp } else { upstream.tunnel(tcp, origin).await? }
+            }
+        };
+        if !origin.tls {
+            return Ok(Transport::Plain(tcp));
+        }
+        let config = if purpose == Purpose::Http2 { &self.tls.http2 } else { &self.tls.http1 };
+        let name = ServerName::try_from(origin.host.clone()).map_err(|_| Fault::Tls)?;
+        let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await;
+        let stream = handshake.map_err(|error| {
+            tracing::warn!(host = origin.host, port = origin.port, %error, "the TLS handshake with a backend failed");
+            Fault::Tls
+        })?;
+        Ok(Transport::Tls(Box::new(stream)))
+    }
+}
+
+/// The first address that answers.
+async fn dial(place: (&str, u16)) -> Result<TcpStream, Fault> {
+    let addresses = tokio::net::lookup_host(place).await.map_err(|_| Fault::Dns)?;
+    let mut last = Fault::Dns;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(tcp) => {
+                // Requests are written in one piece; the last one of a body must not wait for an acknowledgement.
+                tcp.set_nodelay(true).map_err(|error| Fault::of_connect(&error))?;
+                return Ok(tcp);
+            }
+            Err(error) => last = Fault::of_connect(&error),
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,198 @@
+//! One call's exchange with its backend: the request from what the call holds, the answer into the call's response.
+
+use super::body::RequestBody;
+use super::client::Unanswered;
+use super::fault::Fault;
+use super::target::Place;
+use super::{HttpProxy, headers, redirect};
+use crate::call::Call;
+use crate::call::body::Body;
+use crate::call::coding::{self, Coding};
+use crate::failure::Failure;
+use definition::connector::http_proxy::ProxyVersion;
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+
+/// How often a request is sent again because the backend had closed the connection that was kept for it.
+const STALE_RETRIES_MAX: usize = 2;
+
+/// Exchanges, following redirections where the settings say so.
+pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Place) -> Result<(), Failure> {
+    let http2 = speaks_http2(proxy, call, &place);
+    let mut headers = headers::request(call, proxy.client.http(), http2);
+    proxy.set_headers(call, &mut headers).await?;
+    let mut method = call.request.head.method.clone();
+    let mut body = Some(std::mem::take(&mut call.request.body));
+    let mut left = if proxy.client.http().follow_redirects { redirect::REDIRECTS_MAX } else { 0 };
+    let response = loop {
+        let outgoing = Outgoing { method: method.clone(), headers: headers.clone(), http2 };
+        let response = send(proxy, call, &place, outgoing, &mut body).await.map_err(Fault::failure)?;
+        let next = redirect::next(response.status(), response.headers(), &place, &method);
+        let Some((next_place, next_method)) = next.filter(|_| left > 0) else { break response };
+        left -= 1;
+        if next_method != method {
+            body = Some(Body::Empty);
+        } else if body.is_none() {
+            break response;
+        }
+        if next_place.origin != place.origin {
+            redirect::strip_credentials(&mut headers);
+        }
+        (place, method) = (next_place, next_method);
+    };
+    // What can be sent again stays with the call, for policies that do.
+    if let Some(body) = body {
+        call.request.body = body;
+    }
+    fill(call, response);
+    Ok(())
+}
+
+/// HTTP/2 where the settings or the scheme ask for it, and for gRPC, which exists nowhere else.
+fn speaks_http2(proxy: &HttpProxy, call: &Call, place: &Place) -> bool {
+    let content_type = call.request.head.headers.get(CONTENT_TYPE);
+    let grpc = content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    place.grpc || grpc || proxy.client.http().version == ProxyVersion::Http2
+}
+
+struct Outgoing {
+    method: Method,
+    headers: HeaderMap,
+    http2: bool,
+}
+
+/// Sends, and sends again when a kept connection turned out to be closed. `body` is left when it can be sent again.
+async fn send(
+    proxy: &HttpProxy,
+    call: &Call,
+    place: &Place,
+    outgoing: Outgoing,
+    body: &mut Option<Body>,
+) -> Result<Response<Body>, Fault> {
+    let mut retries = 0;
+    loop {
+        let sent = match body {
+            Some(Body::Bytes(bytes)) => Body::Bytes(bytes.clone()),
+            Some(Body::Empty) => Body::Empty,
+            Some(Body::Stream(_)) | None => body.take().unwrap_or_default(),
+        };
+        let trailers = call.request.trailers.clone().filter(|_| !sent.is_end_stream());
+        let sent = RequestBody::new(sent, trailers);
+        let (method, headers) = (outgoing.method.clone(), outgoing.headers.clone());
+        let answered = if outgoing.http2 {
+            let request = proxy.request2(method, place, headers, sent)?;
+            let fallback = |request: Request<RequestBody>| proxy.downgraded(request, place);
+            proxy.client.send2(&place.origin, request, fallback).await
+        } else {
+            let request = proxy.request1(method, place, headers, sent, true)?;
+            proxy.client.send1(&place.origin, request).await
+        };
+        match answered {
+            Ok(response) => return Ok(response),
+            Err(Unanswered { fault, stale }) => {
+                // The backend may have acted on it, so only what may be done twice is sent twice.
+                if !stale || retries == STALE_RETRIES_MAX || body.is_none() || !outgoing.method.is_idempotent() {
+                    return Err(fault);
+                }
+                retries += 1;
+            }
+        }
+    }
+}
+
+impl HttpProxy {
+    /// A request of HTTP/1.1. `shared`: an HTTP proxy on the way gets the absolute form.
+    pub(super) fn request1(
+        &self,
+        method: Method,
+        place: &Place,
+        mut headers: HeaderMap,
+        body: RequestBody,
+        shared: bool,
+    ) -> Result<Request<RequestBody>, Fault> {
+        let upstream = self.client.connector().absolute_form(&place.origin).filter(|_| shared);
+        let uri = match upstream {
+            None => Uri::try_from(place.path_and_query.as_str()),
+            Some(upstream) => {
+                if let Some(authorization) = upstream.authorization() {
+                    headers.insert(PROXY_AUTHORIZATION, authorization);
+                }
+                Uri::try_from(absolute(place))
+            }
+        };
+        headers.entry(HOST).or_insert_with(|| place.authority.clone());
+        if !self.client.http().keep_alive && !headers.contains_key(CONNECTION) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        headers::framing(&mut headers, &method, &body, false);
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.map_err(|_| Fault::Protocol)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// A request of HTTP/2, where the host stands in the target.
+    fn request2(
+        &self,
+        method: Method,
+        place: &Place,
+        mut headers: HeaderMap,
+        body: RequestBody,
+    ) -> Result<Request<RequestBody>, Fault> {
+        let place = match headers.remove(HOST) {
+            Some(authority) => Place { authority, ..place.clone() },
+            None => place.clone(),
+        };
+        headers::framing(&mut headers, &method, &body, true);
+        let mut request = Request::new(body);
+        *request.version_mut() = Version::HTTP_2;
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::try_from(absolute(&place)).map_err(|_| Fault::Protocol)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    /// The same request for a backend that chose HTTP/1.1.
+    fn downgraded(&self, mut request: Request<RequestBody>, place: &Place) -> Request<RequestBody> {
+        let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        *request.version_mut() = Version::HTTP_11;
+        if let Ok(uri) = Uri::try_from(place.path_and_query.as_str()) {
+            *request.uri_mut() = uri;
+        }
+        let unframed = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
+        let headers = request.headers_mut();
+        headers.insert(HOST, authority.unwrap_or_else(|| place.authority.clone()));
+        if unframed {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        request
+    }
+}
+
+fn absolute(place: &Place) -> String {
+    let scheme = if place.origin.tls { "https" } else { "http" };
+    let authority = place.authority.to_str().unwrap_or_default();
+    format!("{scheme}://{authority}{}", place.path_and_query)
+}
+
+/// Puts an answer into the call's response.
+fn fill(call: &mut Call, response: Response<Body>) {
+    let (head, mut body) = response.into_parts();
+    let mut headers = head.headers;
+    headers::answer(&mut headers);
+    if let Some(coding) = Coding::of(&headers).filter(|coding| !headers::accepts(&call.request.head.headers, *coding)) {
+        // Part of a coded body cannot be undone; the client asked for it in this form.
+        if head.status != StatusCode::PARTIAL_CONTENT {
+            if matches!(body, Body::Stream(_)) {
+                body = coding.decode(body);
+            }
+            coding::strip(&mut headers);
+        }
+    }
+    call.response.status = head.status;
+    call.response.headers = headers;
+    call.response.body = body;
+    call.response.upgrade = None;
+}
