@@ -1,12 +1,12 @@
 //! Metrics reporter: tells another server about each response.
 
-use super::transform_headers::{Header, is_header_name};
-use super::{Phase, PolicySpec, assign_content};
+use super::method::Method;
+use super::transform_headers::Header;
+use super::{Phase, PolicySpec, assign_content, header};
 use crate::api::Settings;
 use crate::connector::settings::SettingsSchema;
 use crate::expression::Template;
 use crate::freemarker;
-use crate::token::tokens;
 use crate::violation::Violation;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -22,26 +22,13 @@ pub static SPEC: PolicySpec = PolicySpec {
     check,
 };
 
-tokens! {
-    /// Methods of reports.
-    pub enum ReportMethod {
-        Get = "GET",
-        Post = "POST",
-        Put = "PUT",
-        Delete = "DELETE",
-        Patch = "PATCH",
-        Head = "HEAD",
-        Options = "OPTIONS",
-    }
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Metrics Reporter")]
 struct MetricsReporterSettings {
     /// Method of the report.
     #[serde(default = "post")]
-    method: ReportMethod,
+    method: Method,
     /// Where the report goes.
     url: Template,
     /// Headers of the report.
@@ -58,7 +45,7 @@ struct MetricsReporterSettings {
 /// Settings of the policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricsReporter {
-    pub method: ReportMethod,
+    pub method: Method,
     pub url: Template,
     pub headers: Vec<Header>,
     /// `None`: reports have no body.
@@ -66,8 +53,8 @@ pub struct MetricsReporter {
     pub use_system_proxy: bool,
 }
 
-fn post() -> ReportMethod {
-    ReportMethod::Post
+fn post() -> Method {
+    Method::Post
 }
 
 fn schema() -> &'static SettingsSchema {
@@ -91,15 +78,7 @@ impl MetricsReporter {
             let message = "#/url: must begin with http:// or https://";
             violations.push(Violation::new("url", "data.invalid", message));
         }
-        for (index, header) in settings.headers.iter().enumerate() {
-            if !header.name.trim().is_empty() && !is_header_name(header.name.trim()) {
-                let name = crate::reader::quote(&header.name);
-                let message = format!(
-                    "#/headers/{index}/name: {name} is no HTTP header name, use letters, digits and dashes"
-                );
-                violations.push(Violation::new(format!("headers[{index}].name"), "data.invalid", message));
-            }
-        }
+        violations.extend(header::violations("headers", &settings.headers));
         let body = settings.body.filter(|body| !body.is_empty());
         let body = match body.map(|body| assign_content::template("body", &body)).transpose() {
             Ok(body) => body,
@@ -125,7 +104,7 @@ mod tests {
     fn an_address_and_a_template_are_checked() {
         let parse = |settings: Value| MetricsReporter::parse(settings.as_object().unwrap());
         let least = parse(json!({"url": "http://h/"})).unwrap();
-        assert_eq!((least.method, least.body), (ReportMethod::Post, None));
+        assert_eq!((least.method, least.body), (Method::Post, None));
         let paths = |settings| parse(settings).unwrap_err().into_iter().map(|v| v.path).collect::<Vec<_>>();
         assert_eq!(paths(json!({})), ["url"]);
         let wrong = json!({"url": "ftp://h", "headers": [{"name": "a b"}], "body": "${"});
