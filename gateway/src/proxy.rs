@@ -40,7 +40,7 @@ pub(crate) fn choose_in<'a>(groups: &'a Groups, call: &Call, modes: &[Mode]) -> 
     };
     let choice = match name {
         Some(name) => groups.named(name),
-        None => groups.choose(modes),
+        None => groups.choose(modes).map(|choice| choice.instead_of(&call.failed)),
     };
     let target = target.filter(|target| !target.is_empty()).map(str::to_owned);
     Ok(Chosen { choice: choice.ok_or_else(no_endpoint)?, target })
@@ -112,10 +112,18 @@ impl Invoker for Detached {
 }
 
 async fn send(chosen: Chosen<'_>, call: &mut Call) -> Result<(), Failure> {
-    match &chosen.choice.endpoint.backend {
-        Backend::Http(backend) => backend.invoke(call, chosen.target.as_deref()).await,
-        Backend::Messages(_) => Err(no_endpoint()),
+    let Backend::Http(backend) = &chosen.choice.endpoint.backend else { return Err(no_endpoint()) };
+    // Noted before, because an attempt that takes too long is dropped and cannot note anything.
+    call.failed.push(chosen.choice.name());
+    let answered = backend.invoke(call, chosen.target.as_deref()).await;
+    match &answered {
+        Ok(()) => drop(call.failed.pop()),
+        Err(failure) => tracing::warn!(
+            api.id = %call.api.id, endpoint = chosen.choice.name(), key = failure.key.as_deref().unwrap_or("-"),
+            "a backend gave no answer: {}", failure.status
+        ),
     }
+    answered
 }
 
 /// The response of a call as an answer.

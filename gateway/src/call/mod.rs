@@ -42,6 +42,8 @@ pub(crate) struct Call {
     pub(crate) client_identifier: Arc<str>,
     /// Ends what outlives the response's head.
     pub(crate) stop: Arc<Stop>,
+    /// Endpoints that gave this call no answer, as `group/endpoint`: another attempt goes elsewhere when it can.
+    pub(crate) failed: Vec<String>,
     /// What policies put around the endpoint, outermost first.
     pub(crate) layers: Vec<Arc<dyn Layer>>,
     /// Headers of the answer, whatever it will be and whoever gives it.
@@ -74,6 +76,7 @@ impl Call {
             lease: None,
             client_identifier: "".into(),
             stop: Arc::default(),
+            failed: Vec::new(),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
         }
@@ -92,6 +95,7 @@ impl Call {
             lease: self.lease.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
             stop: Arc::clone(&self.stop),
+            failed: Vec::new(),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
         }

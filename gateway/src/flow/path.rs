@@ -90,6 +90,43 @@ fn capturing(segments: &[&str], operator: PathOperator) -> String {
     source
 }
 
+/// Other ways in which a backend may read a path: decoded, without dots, doubled slashes and parameters of segments.
+/// None for a path that has nothing to read otherwise, which nearly all are.
+pub(crate) fn readings(path: &str) -> Vec<String> {
+    let plain = !path.contains(['%', ';', '\\']) && !path.contains("//") && !path.contains("/.");
+    if plain {
+        return Vec::new();
+    }
+    let decoded = percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
+    [false, true]
+        .into_iter()
+        .map(|without_parameters| {
+            let segments = segments(&decoded, without_parameters);
+            segments.iter().fold(String::new(), |path, segment| path + "/" + segment)
+        })
+        .collect()
+}
+
+/// The segments of a path, without what dots and doubled slashes take away.
+pub(crate) fn segments(path: &str, without_parameters: bool) -> Vec<String> {
+    let mut segments: Vec<String> = Vec::new();
+    let mut slash_at_end = false;
+    for segment in path.split('/') {
+        let segment =
+            if without_parameters { segment.split(';').next().unwrap_or_default() } else { segment };
+        slash_at_end = matches!(segment, "" | "." | "..");
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment.to_owned()),
+        }
+    }
+    if slash_at_end {
+        segments.push(String::new());
+    }
+    segments
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +155,18 @@ mod tests {
         ] {
             check(path, operator, path_info, expected);
         }
+    }
+
+    #[test]
+    fn a_path_is_read_as_a_backend_may_read_it() {
+        let check = |path: &str, expected: &[&str]| assert_eq!(readings(path), expected, "{path}");
+        check("/admin/x", &[]);
+        check("", &[]);
+        check("//admin/x", &["/admin/x", "/admin/x"]);
+        check("/x/../admin/x", &["/admin/x", "/admin/x"]);
+        check("/%61dmin/./x", &["/admin/x", "/admin/x"]);
+        check("/admin;v=1/x", &["/admin;v=1/x", "/admin/x"]);
+        check("/a%2Fb/", &["/a/b/", "/a/b/"]);
     }
 
     #[test]

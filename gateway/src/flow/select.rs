@@ -1,5 +1,6 @@
 //! Which flows apply to a call.
 
+use super::path::readings;
 use super::{Door, Flow, Selector};
 use crate::call::Call;
 use definition::api::ChannelOperation;
@@ -19,7 +20,15 @@ impl Selector {
         allowed(&self.methods, method)
             && allowed(&self.entrypoints, door.id)
             && (self.operations.is_empty() || self.operations.iter().any(operation))
-            && self.pattern.matches(call.request.path_info(), self.operator)
+            && self.takes(call.request.path_info())
+    }
+}
+
+impl Selector {
+    /// A flow that guards a path guards every spelling of it: what a backend may read as that path is taken too.
+    fn takes(&self, path_info: &str) -> bool {
+        let matches = |path: &str| self.pattern.matches(path, self.operator);
+        matches(path_info) || readings(path_info).iter().any(|path| matches(path))
     }
 }
 

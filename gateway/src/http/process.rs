@@ -22,7 +22,7 @@ use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
 use bytes::Bytes;
 use definition::policy::Phase;
 use definition::qos::{EntrypointKind, Mismatch, check_connection};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, DATE, TRAILER};
 use http::{Response, StatusCode};
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub(super) async fn answer<'a>(
         }
         (Handler::Proxy, _) | (Handler::Messages(_), None) => {
             proxy::invoke(api, call).await?;
-            response_flows(call, &chosen).await?;
+            proxied_response_flows(call, &chosen).await?;
             Ok(proxy::reply(call))
         }
     }
@@ -115,6 +115,31 @@ async fn response_flows(call: &mut Call, chosen: &Chosen) -> Result<(), Failure>
     for chosen in chosen {
         if flow::run(&chosen.response, Phase::Response, call).await? == Flow::Interrupt {
             break;
+        }
+    }
+    Ok(())
+}
+
+/// Flows change what a response says, not how it is framed: a body that is passed on keeps the backend's word for its
+/// length, and one that a policy made has the length that it has.
+async fn proxied_response_flows(call: &mut Call, chosen: &Chosen) -> Result<(), Failure> {
+    if chosen.iter().all(|flow| flow.response.is_empty()) || call.response.upgrade.is_some() {
+        return response_flows(call, chosen).await;
+    }
+    let before = call.response.headers.clone();
+    let bodiless = matches!(call.response.body, Body::Empty);
+    response_flows(call, chosen).await?;
+    let (headers, body) = (&mut call.response.headers, &call.response.body);
+    hop::strip_framing(headers);
+    let kept = match body {
+        Body::Stream(_) => true,
+        // The answer to HEAD, or one without content, may say a length for a body that is not there.
+        Body::Empty => bodiless,
+        Body::Bytes(_) => false,
+    };
+    for name in [CONTENT_LENGTH, TRAILER, DATE] {
+        if let Some(value) = before.get(&name).filter(|_| kept || name == DATE) {
+            headers.insert(name, value.clone());
         }
     }
     Ok(())

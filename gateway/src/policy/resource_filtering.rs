@@ -6,6 +6,7 @@
 use super::{Flow, Policy, Site};
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::flow::path::segments;
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::policy::resource_filtering::{Resource, ResourceFiltering};
@@ -123,26 +124,6 @@ impl Path {
         let below = full.strip_prefix(context).map(<[String]>::to_vec);
         Path { full, below }
     }
-}
-
-/// The segments of a path, without what dots and doubled slashes take away.
-fn segments(path: &str, without_parameters: bool) -> Vec<String> {
-    let mut segments: Vec<String> = Vec::new();
-    let mut slash_at_end = false;
-    for segment in path.split('/') {
-        let segment =
-            if without_parameters { segment.split(';').next().unwrap_or_default() } else { segment };
-        slash_at_end = matches!(segment, "" | "." | "..");
-        match segment {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            segment => segments.push(segment.to_owned()),
-        }
-    }
-    if slash_at_end {
-        segments.push(String::new());
-    }
-    segments
 }
 
 #[cfg(test)]

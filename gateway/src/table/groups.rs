@@ -106,6 +106,23 @@ impl DeployedGroup {
 }
 
 impl<'a> Choice<'a> {
+    /// `group/endpoint`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.group.name, self.endpoint.name)
+    }
+
+    /// The same, or an available endpoint of the group that is none of `failed`, when there is one.
+    pub(crate) fn instead_of(self, failed: &[String]) -> Choice<'a> {
+        if failed.is_empty() || !failed.contains(&self.name()) {
+            return self;
+        }
+        let available = (0..self.group.endpoints.len())
+            .filter_map(|index| self.group.at(index))
+            .filter(|choice| choice.endpoint.health.is_available() && !failed.contains(&choice.name()));
+        // Primary endpoints first.
+        available.min_by_key(|choice| choice.endpoint.secondary).unwrap_or(self)
+    }
+
     /// Another endpoint of the same group, when one is available.
     pub(crate) fn other(&self) -> Option<Choice<'a>> {
         let group = self.group;

@@ -79,6 +79,10 @@ pub(super) fn framing(headers: &mut HeaderMap, method: &Method, body: &impl http
 /// The headers that a client gets.
 pub(super) fn answer(headers: &mut HeaderMap) {
     hop::strip_named(headers);
+    // Chunks say where the body ends; a length beside them is wrong or superfluous.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     for name in &ANSWER_ONLY_HERE {
         headers.remove(name);
     }
