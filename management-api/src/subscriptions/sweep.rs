@@ -86,6 +86,10 @@ pub(crate) async fn close_application(
     for subscription in store::of_application(tx, application.id).await? {
         if subscription.status.is_live() {
             let mut held = Held::hold(tx, scope, &subscription).await?;
+            // Its plan may have been closed while this waited for the API.
+            if !held.subscription.status.is_live() {
+                continue;
+            }
             held.act(SubscriptionAction::Close, actor, at)?;
             held.store(tx, scope, actor, "subscription.close").await?;
             outbox.withdraw(held.subscription.id, &held.keys, Operation::Stop);
@@ -105,6 +109,9 @@ pub(crate) async fn follow_application(
     for subscription in store::of_application(tx, application.id).await? {
         if subscription.status == SubscriptionStatus::Accepted {
             let held = Held::hold(tx, scope, &subscription).await?;
+            if held.subscription.status != SubscriptionStatus::Accepted {
+                continue;
+            }
             let tags = apis::publish::current_tags(tx, &held.api).await?;
             outbox.put(tx, &tags, held.plan()?, application, &held.subscription, &held.keys).await?;
         }
