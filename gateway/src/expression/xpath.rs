@@ -7,6 +7,7 @@ use super::error::EvaluationError;
 use super::evaluate::Evaluator;
 use super::value::Value;
 use super::xml::{self, Element, Node};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use sxd_document::dom::{self, Document};
 use sxd_document::{Package, QName};
 use sxd_xpath::{Context, Factory};
@@ -41,7 +42,9 @@ pub(super) fn evaluate(
         context.set_namespace(prefix, prefix);
     }
     let failed = |_| EvaluationError::new("the XPath expression cannot be evaluated on this document");
-    let value = xpath.evaluate(&context, document.root()).map_err(failed)?;
+    // The engine gives up with a panic on what it did not foresee; that must not be more than a failed evaluation.
+    let value = catch_unwind(AssertUnwindSafe(|| xpath.evaluate(&context, document.root())));
+    let value = value.map_err(|_| refused())?.map_err(failed)?;
     let result = match kind.to_ascii_lowercase().as_str() {
         "string" => Value::text(value.string()),
         "boolean" => Value::Boolean(value.boolean()),
@@ -118,8 +121,10 @@ fn prefixes(expression: &str) -> Vec<&str> {
         let start = before
             .rfind(stops)
             .map_or(0, |stop| stop + before[stop..].chars().next().map_or(1, char::len_utf8));
-        if !axis && start < at {
-            found.push(&before[start..]);
+        // Digits, dashes and dots do not begin a name: in `-a:b` the dash is an operator.
+        let name = before[start..].trim_start_matches(|c: char| !(c.is_alphabetic() || c == '_'));
+        if !axis && !name.is_empty() {
+            found.push(name);
         }
     }
     found
