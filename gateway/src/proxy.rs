@@ -7,7 +7,6 @@ use crate::endpoint::Backend;
 use crate::failure::{Failure, key};
 use crate::flow::layer::{Invoker, Next};
 use crate::http::reply::Reply;
-use crate::stop::StopWatch;
 use crate::table::groups::{Choice, Groups};
 use crate::table::runtime::ApiRuntime;
 use async_trait::async_trait;
@@ -146,8 +145,7 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
             }
             let body = match response.body {
                 body @ Body::Stream(_) if endless || trailers || call.lease.is_some() => {
-                    let stop = StopWatch::with_lease(Arc::clone(&call.stop), call.lease.as_ref());
-                    Body::stream(LeasedBody::new(body, stop, endless))
+                    Body::stream(LeasedBody::new(body, &call.stop, call.lease.as_ref(), endless))
                 }
                 body @ (Body::Empty | Body::Bytes(_) | Body::Stream(_)) => body,
             };

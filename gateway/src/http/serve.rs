@@ -120,8 +120,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     };
 
     let trusted_proxy = front.proxies.trusts(peer.address);
-    let client = trusted_proxy.then(|| front.proxies.client(&head.headers)).flatten();
-    let client = client.map(|address| Peer::new(address, peer.local));
+    let client = trusted_proxy.then(|| behind(front, peer, &head.headers)).flatten();
     let peer = client.as_ref().unwrap_or(peer);
 
     let mut request = request::Request::new(head, Body::stream(body), context_path, peer.address, peer.local);
@@ -140,10 +139,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
             None => process::answer(&api, peer, consumers, &mut call, &mut meter).await,
         }
     });
-    let answer = answer.await;
-    let answer = answer.unwrap_or_else(|_| {
-        Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout"))
-    });
+    let answer = answer.await.unwrap_or_else(|_| Err(too_late()));
 
     let mut reply = match answer {
         Ok(reply) => reply,
@@ -160,6 +156,15 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     }
     let client = Some(&*call.client_identifier).filter(|client| !client.is_empty());
     identified(reply, &call.ids, client)
+}
+
+/// Who calls through a proxy that is trusted to say so.
+fn behind(front: &Front, proxy: &Peer, headers: &HeaderMap) -> Option<Peer> {
+    front.proxies.client(headers).map(|address| Peer::new(address, proxy.local))
+}
+
+fn too_late() -> Failure {
+    Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout")
 }
 
 /// What follows a request that is not understood is not understood either.

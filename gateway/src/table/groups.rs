@@ -185,6 +185,20 @@ mod tests {
     }
 
     #[test]
+    fn a_call_goes_elsewhere_than_where_it_got_no_answer() {
+        let groups = groups();
+        let after = |failed: &[&str]| {
+            let failed: Vec<String> = failed.iter().map(|name| (*name).to_owned()).collect();
+            let choose = || groups.choose(&[Mode::Subscribe]).unwrap().instead_of(&failed).name();
+            (0..4).map(|_| choose()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(after(&[]), "first/a first/b first/a first/b");
+        assert_eq!(after(&["first/a"]), "first/b first/b first/b first/b");
+        assert_eq!(after(&["first/a", "first/b"]), "first/spare first/spare first/spare first/spare");
+        assert_eq!(after(&["first/a", "first/b", "first/spare"]), "first/a first/b first/a first/b");
+    }
+
+    #[test]
     fn an_endpoint_that_is_down_has_no_stand_in_when_it_was_named() {
         let groups = groups();
         let name = |name: &str| groups.named(name).map(|choice| choice.endpoint.name.as_str());
