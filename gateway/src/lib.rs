@@ -28,6 +28,7 @@ mod security;
 mod stop;
 pub mod sync;
 pub mod table;
+mod tls;
 pub mod trust;
 
 pub use expression::probe;

@@ -14,6 +14,7 @@ need() {        # need <package> <what it is for> <command that succeeds when it
 }
 
 has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' || command -v postgres; }
+has_mosquitto() { command -v mosquitto || test -x /usr/sbin/mosquitto; }
 has_util_linux() { command -v setpriv && command -v flock; }
 has_java() {
   local version
@@ -34,6 +35,8 @@ check_test() {
   need openssl              "makes test certificates"              command -v openssl
   need util-linux           "setpriv and flock, to run services"   has_util_linux
   need postgresql           "PostgreSQL server, the store"         has_postgres
+  need mosquitto            "MQTT broker"                          has_mosquitto
+  need rabbitmq-server      "AMQP broker"                          test -x /usr/lib/rabbitmq/bin/rabbitmq-server
   need redis-server         "Redis server, counters of several nodes" command -v redis-server
   need default-jdk-headless "Java 17 or newer, runs Kafka"         has_java
   need maven                "fetches Kafka's jars"                 command -v mvn
@@ -64,7 +67,7 @@ install() {
   apt-get update -q || say "apt-get update failed; trying with the package lists that are here"
   apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" </dev/null
   local package server
-  for package in postgresql redis-server nginx-light; do
+  for package in postgresql redis-server nginx-light mosquitto rabbitmq-server; do
     [[ " ${missing[*]} " == *" $package "* ]] || continue
     server=${package%-light}
     update-rc.d "$server" disable 2>/dev/null || true

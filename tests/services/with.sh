@@ -5,6 +5,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
+source "$here/certs.sh"
 source "$here/postgres.sh"
 source "$here/kafka.sh"
 [ "$#" -gt 0 ] || fail "usage: with.sh <command…>"
@@ -49,6 +50,7 @@ export TIDEGATE_TEST_KAFKA_HOME="$kafka_home"
 kafka_fetch_jars
 kafka_make_archive
 
+certs_make
 say "Starting PostgreSQL and Kafka (private instances, data in target/services/run)"
 postgres_start
 kafka_start

@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod mock;
 pub mod settings;
 pub mod sse;
+pub mod ssl;
 pub mod websocket;
 
 use settings::SettingsSchema;

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) mod fanout;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;

@@ -4,6 +4,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod backend;
+pub(crate) mod certificates;
 pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod definitions;

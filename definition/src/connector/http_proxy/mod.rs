@@ -7,9 +7,9 @@ mod rules;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use super::settings::SettingsSchema;
+use super::ssl::{Ssl, SslSettings};
 use super::{EndpointSpec, EntrypointSpec, Mode};
 use crate::api::{ApiType, ListenerType, Settings};
 use crate::expression::Template;
@@ -21,7 +21,6 @@ use std::sync::LazyLock;
 
 pub use rules::{SCHEMES, target_url};
 pub use settings::{HttpSettings, ProxyType, ProxyVersion, UpstreamProxy};
-pub use tls::{KeyStore, Material, Ssl, StoreFormat, TrustStore};
 
 pub static ENTRYPOINT: EntrypointSpec = EntrypointSpec {
     id: "http-proxy",
@@ -94,7 +93,7 @@ impl HttpProxy {
             http: settings.http.unwrap_or_default(),
             headers: settings.headers.unwrap_or_default(),
             proxy: settings.proxy.filter(|proxy| proxy.enabled),
-            ssl: settings.ssl.map(tls::SslSettings::merge).unwrap_or_default(),
+            ssl: settings.ssl.map(SslSettings::merge).unwrap_or_default(),
         })
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn violations(settings: &ProxySettings) -> Vec<Violation> {
         found.push(Violation::new("http.http2MultiplexingLimit", "data.invalid", message));
     }
     if let Some(ssl) = &settings.ssl {
-        found.extend(ssl.violations());
+        found.extend(ssl.violations("ssl"));
     }
     found
 }

@@ -1,7 +1,7 @@
 //! Settings as authors write them. Absent numbers have the values that the field's gateways use, not those that its
 //! forms propose.
 
-use super::tls::SslSettings;
+use crate::connector::ssl::SslSettings;
 use crate::expression::Template;
 use crate::policy::transform_headers::Header;
 use crate::token::tokens;

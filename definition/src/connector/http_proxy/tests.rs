@@ -1,4 +1,5 @@
 use super::*;
+use crate::connector::ssl::{KeyStore, Material};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 

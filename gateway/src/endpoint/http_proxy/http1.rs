@@ -16,8 +16,6 @@ use std::task::{Context, Poll};
 
 /// Greatest head of an answer, bytes.
 const HEAD_MAX_BYTES: usize = 64 * 1024;
-/// Greatest number of headers in an answer.
-const HEADERS_MAX: usize = 200;
 
 /// A connection.
 pub(super) struct Http1 {
@@ -36,11 +34,9 @@ pub(super) struct Broken {
 impl Http1 {
     /// Begins to speak HTTP; nothing is sent yet.
     pub(super) async fn begin(transport: Transport) -> Result<Http1, hyper::Error> {
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_MAX_BYTES)
-            .max_headers(HEADERS_MAX)
-            .handshake(TokioIo::new(transport))
-            .await?;
+        // At most 100 headers: a limit of our own would make the library allocate per answer.
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(HEAD_MAX_BYTES).handshake(TokioIo::new(transport)).await?;
         Ok(Http1 { sender, connection, ended: false })
     }
 

@@ -13,7 +13,6 @@ mod frames;
 mod headers;
 mod http1;
 mod http2;
-mod keystore;
 mod pool;
 mod redirect;
 mod relay;

@@ -9,6 +9,7 @@ use super::consumer::{self, LogEnd, POLL, Partition, ReaderContext};
 use super::fetch::Reader;
 use super::permits::Permit;
 use super::record::{Record, TopicNames};
+use crate::endpoint::fanout::ring::Kept as _;
 use crate::failure::Failure;
 use crate::message::Message;
 use rdkafka::Offset;

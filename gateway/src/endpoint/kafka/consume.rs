@@ -17,6 +17,7 @@ use super::record::Record;
 use super::window::Receipt;
 use crate::endpoint::Limit;
 use crate::endpoint::StartingCursor;
+use crate::endpoint::fanout::ring::Kept as _;
 use crate::failure::Failure;
 use crate::message::{Ack, Message};
 use definition::api::Qos;

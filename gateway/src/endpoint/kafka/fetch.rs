@@ -9,11 +9,10 @@ use super::client_config::{self, Connection};
 use super::consumer::{self, LogEnd, POLL, Partition, ReaderContext};
 use super::permits::Permit;
 use super::record::{Record, TopicNames};
-use super::ring::{Gap, Ring, SharedRecord};
+use crate::endpoint::fanout::ring::{self, Ring};
 use crate::failure::Failure;
 use crate::message::Message;
 use definition::limits::SHARED_FETCH_BUFFER_MAX_BYTES;
-use http::StatusCode;
 use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -47,9 +46,18 @@ pub(super) struct Fetch {
 }
 
 struct State {
-    ring: Ring,
+    ring: Ring<Record>,
+    /// Offset after the last record of each partition that went through.
+    positions: HashMap<Partition, i64>,
     phase: Phase,
     readers: usize,
+}
+
+impl State {
+    fn push(&mut self, record: Record) {
+        self.positions.insert((Arc::clone(&record.topic), record.partition), record.offset + 1);
+        self.ring.push(record);
+    }
 }
 
 enum Phase {
@@ -92,7 +100,7 @@ pub(super) fn join(clients: &Arc<Clients>, key: FetchKey) -> Result<Reader, Fail
     let ring = Ring::new(SHARED_FETCH_BUFFER_MAX_BYTES);
     let fetch = Arc::new(Fetch {
         key: key.clone(),
-        state: Mutex::new(State { ring, phase: Phase::Starting, readers: 0 }),
+        state: Mutex::new(State { ring, positions: HashMap::new(), phase: Phase::Starting, readers: 0 }),
         changed: watch::Sender::new(()),
     });
     let reader = fetch.join().ok_or_else(super::no_thread)?;
@@ -164,7 +172,7 @@ fn begin(fetch: &Fetch, consumer: &BaseConsumer<ReaderContext>, known: &[Partiti
         .map_err(|error| consumer::no_answer(&error, link))?;
     let mut state = fetch.state();
     for (partition, offset) in ends {
-        state.ring.add_partition(partition, offset);
+        state.positions.insert(partition, offset);
     }
     state.phase = Phase::Live;
     drop(state);
@@ -184,7 +192,7 @@ fn add_partitions(fetch: &Fetch, consumer: &BaseConsumer<ReaderContext>, known: 
         Ok(()) => {
             let mut state = fetch.state();
             for partition in &new {
-                state.ring.add_partition(partition.clone(), 0);
+                state.positions.insert(partition.clone(), 0);
             }
             known.extend(new);
         }
@@ -214,7 +222,7 @@ fn receive(
     }
     if !records.is_empty() {
         let mut state = fetch.state();
-        records.into_iter().for_each(|record| state.ring.push(record));
+        records.into_iter().for_each(|record| state.push(record));
         drop(state);
         fetch.changed.send_replace(());
     }
@@ -226,7 +234,7 @@ pub(super) struct Reader {
     fetch: Arc<Fetch>,
     next: u64,
     changed: watch::Receiver<()>,
-    batch: VecDeque<Arc<SharedRecord>>,
+    batch: VecDeque<Arc<ring::Shared<Record>>>,
 }
 
 impl Drop for Reader {
@@ -244,7 +252,7 @@ impl super::Source for Reader {
             self.changed.mark_unchanged();
             {
                 let state = self.fetch.state();
-                state.ring.take(&mut self.next, &mut self.batch).map_err(too_slow)?;
+                state.ring.take(&mut self.next, &mut self.batch).map_err(ring::too_slow)?;
                 if self.batch.is_empty()
                     && let Phase::Over(failure) = &state.phase
                 {
@@ -275,21 +283,11 @@ impl Reader {
             return None;
         }
         self.next = state.ring.end();
-        Some(state.ring.positions().clone())
+        Some(state.positions.clone())
     }
 
     /// Whether everything since this reader's place is still there.
     pub(super) fn has_missed_nothing(&self) -> bool {
         self.fetch.state().ring.holds(self.next)
     }
-}
-
-fn too_slow(gap: Gap) -> Failure {
-    Failure::plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!(
-            "this client reads too slowly: {} messages were dropped for it, reconnect to go on at the live end",
-            gap.missed
-        ),
-    )
 }

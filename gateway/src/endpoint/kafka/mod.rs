@@ -19,7 +19,6 @@ mod permits;
 mod produce;
 mod producer;
 mod record;
-mod ring;
 mod window;
 
 use super::{Backend, Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};

@@ -1,5 +1,6 @@
 //! A Kafka record outside the client library's buffers, and the message made of it.
 
+use crate::endpoint::fanout::ring::Kept;
 use crate::message::Message;
 use bytes::Bytes;
 use rdkafka::message::{BorrowedMessage, Headers, Message as _, Timestamp};
@@ -63,9 +64,10 @@ impl Record {
             content: message.payload().map(Bytes::copy_from_slice),
         }
     }
+}
 
-    /// What the record costs in memory, bytes.
-    pub(super) fn size(&self) -> usize {
+impl Kept for Record {
+    fn size(&self) -> usize {
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         RECORD_OVERHEAD_BYTES
             + headers
@@ -73,8 +75,7 @@ impl Record {
             + self.content.as_ref().map_or(0, Bytes::len)
     }
 
-    /// A message of this record; content is shared, not copied.
-    pub(super) fn message(&self) -> Message {
+    fn message(&self) -> Message {
         let mut message = Message::new(self.content.clone());
         message.headers.clone_from(&self.headers);
         message.metadata.reserve_exact(5);

@@ -7,6 +7,7 @@
 use super::consumer::Partition;
 use super::cursor::Cursor;
 use super::record::Record;
+use crate::endpoint::fanout::ring::Kept as _;
 use crate::message::Outcome;
 use definition::api::Qos;
 use std::collections::{BTreeMap, VecDeque};

@@ -2,7 +2,7 @@
 //!
 //! A file that says JKS and holds PKCS12 is read all the same, as Java does: its own tools write such files.
 
-use definition::connector::http_proxy::{KeyStore, Material, StoreFormat, TrustStore};
+use definition::connector::ssl::{KeyStore, Material, StoreFormat, TrustStore};
 use jks::KeyStore as Jks;
 use p12_keystore::{KeyStore as Pkcs12, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKeyChain};
 use rustls::pki_types::pem::PemObject as _;

@@ -1,4 +1,4 @@
-//! Trust and key stores: each in three formats, by path on the gateway or with its content in the document.
+//! TLS settings that connectors share (`ssl`). Trust and key stores: each in three formats, by path on the gateway or with its content in the document.
 //!
 //! Older documents spell the members `truststore` and `keystore`. Contents are read only by gateways; here they are
 //! checked as far as that is possible without opening them.
@@ -17,7 +17,7 @@ tokens! {
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SslSettings {
+pub(crate) struct SslSettings {
     /// Whether the certificate must name the host.
     #[serde(default = "yes")]
     hostname_verifier: bool,
@@ -79,7 +79,7 @@ struct KeyStoreSettings {
     key_content: Option<String>,
 }
 
-/// How certificates of backends are judged, and which one is shown to them.
+/// How certificates of servers are judged, and which one is shown to them.
 #[derive(Debug, Clone)]
 pub struct Ssl {
     pub hostname_verifier: bool,
@@ -142,15 +142,17 @@ impl SslSettings {
             .filter(|(_, store)| is_store(store.format))
     }
 
-    /// Every fault, with paths relative to the endpoint's settings.
-    pub(super) fn violations(&self) -> Vec<Violation> {
+    /// Every fault. `at`: the path of these settings, relative to what the violations are relative to.
+    pub(crate) fn violations(&self, at: &str) -> Vec<Violation> {
         let mut found = Vec::new();
         if let Some((name, store)) = self.trust() {
             let binary = store.format != StoreFormat::Pem;
+            let name = &format!("{at}.{name}");
             material(name, ("path", &store.path), ("content", &store.content), binary, &mut found);
             password(name, store.format, store.password.as_ref(), &mut found);
         }
         if let Some((name, store)) = self.key() {
+            let name = &format!("{at}.{name}");
             if store.format == StoreFormat::Pem {
                 let certificates = (("certPath", &store.cert_path), ("certContent", &store.cert_content));
                 material(name, certificates.0, certificates.1, false, &mut found);
@@ -170,7 +172,7 @@ impl SslSettings {
     }
 
     /// The one view of both spellings. Call it on settings without violations.
-    pub(super) fn merge(self) -> Ssl {
+    pub(crate) fn merge(self) -> Ssl {
         Ssl {
             hostname_verifier: self.hostname_verifier,
             trust_all: self.trust_all,
@@ -230,17 +232,17 @@ type Member<'a> = (&'static str, &'a Option<String>);
 fn material(store: &str, path: Member<'_>, content: Member<'_>, binary: bool, found: &mut Vec<Violation>) {
     match given(content.1) {
         Some(text) if binary && decode(text).is_none() => {
-            let path = format!("ssl.{store}.{}", content.0);
+            let path = format!("{store}.{}", content.0);
             let message = format!("{path} is no base64; send the bytes of the store as base64");
             found.push(Violation::new(path, "data.invalid", message));
         }
         Some(text) if !binary && !text.contains("-----BEGIN") => {
-            let path = format!("ssl.{store}.{}", content.0);
+            let path = format!("{store}.{}", content.0);
             let message = format!("{path} is no PEM; send the text from -----BEGIN to -----END");
             found.push(Violation::new(path, "data.invalid", message));
         }
         None if given(path.1).is_none() => {
-            let place = format!("ssl.{store}.{}", path.0);
+            let place = format!("{store}.{}", path.0);
             let message = format!("{place} is required: name a file of the gateway or send {}", content.0);
             found.push(Violation::new(place, "data.invalid", message));
         }
@@ -250,7 +252,7 @@ fn material(store: &str, path: Member<'_>, content: Member<'_>, binary: bool, fo
 
 fn password(store: &str, format: StoreFormat, password: Option<&String>, found: &mut Vec<Violation>) {
     if format != StoreFormat::Pem && password.is_none() {
-        let path = format!("ssl.{store}.password");
+        let path = format!("{store}.password");
         let message = format!("{path} is required: a store of type {format} is read with its password");
         found.push(Violation::new(path, "data.invalid", message));
     }
