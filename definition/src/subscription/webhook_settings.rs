@@ -23,8 +23,9 @@ pub(super) struct Webhook {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Header {
-    #[schemars(regex(pattern = r"^\S+$"))]
+    #[schemars(regex(pattern = r"^\S+$"), extend("x-identity" = true))]
     name: String,
+    #[schemars(extend("x-secret-named" = "name"))]
     value: String,
 }
 
