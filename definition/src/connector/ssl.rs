@@ -65,7 +65,7 @@ struct KeyStoreSettings {
     password: Option<String>,
     /// Entry to use; absent: the only key.
     alias: Option<String>,
-    /// Password of the key; absent: that of the store.
+    /// Password of the key; absent: that of the store, and for a PEM key none.
     #[schemars(extend("x-secret" = true))]
     key_password: Option<String>,
     /// File of the PEM certificates, the gateway's own first.
@@ -119,6 +119,8 @@ pub enum KeyStore {
     Pem {
         certificates: Material,
         key: Material,
+        /// `None`: the key is not encrypted.
+        key_password: Option<String>,
     },
     Store {
         pkcs12: bool,
@@ -140,6 +142,14 @@ impl SslSettings {
         let new = self.key_store.as_ref().map(|store| ("keyStore", store));
         new.or_else(|| self.keystore.as_ref().map(|store| ("keystore", store)))
             .filter(|(_, store)| is_store(store.format))
+    }
+
+    /// Whether these settings ask for TLS, where nothing else says so. Forms leave stores behind that nobody chose;
+    /// only somebody who writes by hand sends none at all, and wants the public authorities.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let stores = [&self.trust_store, &self.truststore].iter().any(|store| store.is_some())
+            || [&self.key_store, &self.keystore].iter().any(|store| store.is_some());
+        self.trust_all || self.trust().is_some() || self.key().is_some() || !stores
     }
 
     /// Every fault. `at`: the path of these settings, relative to what the violations are relative to.
@@ -194,6 +204,7 @@ fn key_store(store: &KeyStoreSettings) -> Option<KeyStore> {
         return Some(KeyStore::Pem {
             certificates: take(&store.cert_path, &store.cert_content, false)?,
             key: take(&store.key_path, &store.key_content, false)?,
+            key_password: given(&store.key_password).map(str::to_owned),
         });
     }
     Some(KeyStore::Store {

@@ -1,6 +1,7 @@
 //! TLS to brokers and backends: whom to trust, how strictly, and which certificate to show.
 
 mod keystore;
+mod pem;
 
 use crate::endpoint::FactoryError;
 use definition::connector::ssl::Ssl;
