@@ -14,15 +14,18 @@ const OLD_ENCRYPTION: &str = "Proc-Type: 4,ENCRYPTED";
 pub(super) fn key(bytes: &[u8], password: Option<&str>) -> Result<PrivateKeyDer<'static>, String> {
     let text = String::from_utf8_lossy(bytes);
     if text.contains(OLD_ENCRYPTION) {
-        return Err("the PEM key is encrypted in the old way of OpenSSL: convert it with `openssl pkcs8 -topk8`".to_owned());
+        return Err(
+            "the PEM key is encrypted in the old way of OpenSSL: convert it with `openssl pkcs8 -topk8`"
+                .to_owned(),
+        );
     }
     let Some(block) = encrypted(&text) else {
         return PrivateKeyDer::from_pem_slice(bytes)
             .map_err(|error| format!("the PEM key cannot be read: {error}"));
     };
     let password = password.ok_or("the PEM key is encrypted: set keyPassword")?;
-    let (_, document) =
-        SecretDocument::from_pem(block).map_err(|error| format!("the encrypted PEM key cannot be read: {error}"))?;
+    let (_, document) = SecretDocument::from_pem(block)
+        .map_err(|error| format!("the encrypted PEM key cannot be read: {error}"))?;
     let key = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes())
         .map_err(|error| format!("the encrypted PEM key cannot be read: {error}"))?
         .decrypt(password)
