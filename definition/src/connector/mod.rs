@@ -14,6 +14,7 @@ pub mod http_post;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
+pub mod rabbitmq;
 pub mod settings;
 pub mod sse;
 pub mod ssl;
@@ -80,7 +81,7 @@ pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
 
 /// Every endpoint that this build runs.
 pub static ENDPOINTS: &[&EndpointSpec] =
-    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
+    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC, &rabbitmq::SPEC];
 
 /// Entrypoints of the field that this build does not run.
 pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
@@ -90,7 +91,6 @@ pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
     ("mqtt5", ApiType::Message),
     ("mqtt5-advanced", ApiType::Message),
-    ("rabbitmq", ApiType::Message),
     ("solace", ApiType::Message),
     ("jms", ApiType::Message),
     ("asb", ApiType::Message),
