@@ -15,6 +15,7 @@ pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
 pub mod mqtt5;
+pub mod rabbitmq;
 pub mod settings;
 pub mod sse;
 pub mod ssl;
@@ -80,8 +81,15 @@ pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
 ];
 
 /// Every endpoint that this build runs.
-pub static ENDPOINTS: &[&EndpointSpec] =
-    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC, &mqtt5::SPEC, &mqtt5::ADVANCED];
+pub static ENDPOINTS: &[&EndpointSpec] = &[
+    &http_proxy::ENDPOINT,
+    &kafka::SPEC,
+    &kafka::ADVANCED,
+    &mock::SPEC,
+    &mqtt5::SPEC,
+    &mqtt5::ADVANCED,
+    &rabbitmq::SPEC,
+];
 
 /// Entrypoints of the field that this build does not run.
 pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
@@ -89,7 +97,6 @@ pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
 
 /// Endpoints of the field that this build does not run.
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
-    ("rabbitmq", ApiType::Message),
     ("solace", ApiType::Message),
     ("jms", ApiType::Message),
     ("asb", ApiType::Message),

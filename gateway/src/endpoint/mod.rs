@@ -23,6 +23,7 @@ pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
 pub mod mqtt5;
+pub mod rabbitmq;
 
 /// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
 ///
@@ -153,6 +154,8 @@ pub struct Shared {
     pub kafka: Arc<kafka::Clients>,
     /// Publishers, shared sources and sessions of MQTT brokers.
     pub(crate) mqtt: Arc<mqtt5::client::Clients>,
+    /// Connections and shared sources by target.
+    pub rabbitmq: Arc<rabbitmq::Clients>,
     /// HTTP clients by effective settings.
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
@@ -179,6 +182,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("mock", mock::build),
     ("mqtt5", mqtt5::build),
     ("mqtt5-advanced", mqtt5::build),
+    ("rabbitmq", rabbitmq::build),
 ];
 
 /// The factory of a connector id.
