@@ -15,6 +15,7 @@ pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
 pub mod settings;
+pub mod solace;
 pub mod sse;
 pub mod ssl;
 pub mod websocket;
@@ -80,7 +81,7 @@ pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
 
 /// Every endpoint that this build runs.
 pub static ENDPOINTS: &[&EndpointSpec] =
-    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
+    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC, &solace::SPEC];
 
 /// Entrypoints of the field that this build does not run.
 pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
@@ -91,7 +92,6 @@ pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
     ("mqtt5", ApiType::Message),
     ("mqtt5-advanced", ApiType::Message),
     ("rabbitmq", ApiType::Message),
-    ("solace", ApiType::Message),
     ("jms", ApiType::Message),
     ("asb", ApiType::Message),
     ("azure-service-bus", ApiType::Message),

@@ -22,6 +22,7 @@ pub(crate) mod fanout;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
+pub mod solace;
 
 /// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
 ///
@@ -150,6 +151,8 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Connections to Solace by effective settings.
+    pub solace: Arc<solace::Clients>,
     /// HTTP clients by effective settings.
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
@@ -174,6 +177,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("kafka", kafka::build),
     ("kafka-advanced", kafka::build),
     ("mock", mock::build),
+    ("solace", solace::build),
 ];
 
 /// The factory of a connector id.
