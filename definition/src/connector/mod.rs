@@ -17,6 +17,7 @@ pub mod mock;
 pub mod mqtt5;
 pub mod rabbitmq;
 pub mod settings;
+pub mod solace;
 pub mod sse;
 pub mod ssl;
 pub mod websocket;
@@ -89,7 +90,10 @@ pub static ENDPOINTS: &[&EndpointSpec] = &[
     &mqtt5::SPEC,
     &mqtt5::ADVANCED,
     &rabbitmq::SPEC,
+    &solace::SPEC,
 ];
+pub static ENDPOINTS: &[&EndpointSpec] =
+    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC, &solace::SPEC];
 
 /// Entrypoints of the field that this build does not run.
 pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
@@ -97,7 +101,6 @@ pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
 
 /// Endpoints of the field that this build does not run.
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
-    ("solace", ApiType::Message),
     ("jms", ApiType::Message),
     ("asb", ApiType::Message),
     ("azure-service-bus", ApiType::Message),

@@ -42,6 +42,8 @@ struct TrustStoreSettings {
     format: StoreFormat,
     /// File on the gateway.
     path: Option<String>,
+    /// Another spelling of `path`.
+    location: Option<String>,
     /// The store itself, base64 unless it is PEM.
     content: Option<String>,
     /// Password of the store.
@@ -57,6 +59,8 @@ struct KeyStoreSettings {
     format: StoreFormat,
     /// File on the gateway.
     path: Option<String>,
+    /// Another spelling of `path`.
+    location: Option<String>,
     /// The store itself, base64.
     #[schemars(extend("x-secret" = true))]
     content: Option<String>,
@@ -158,7 +162,13 @@ impl SslSettings {
         if let Some((name, store)) = self.trust() {
             let binary = store.format != StoreFormat::Pem;
             let name = &format!("{at}.{name}");
-            material(name, ("path", &store.path), ("content", &store.content), binary, &mut found);
+            material(
+                name,
+                ("path", file(&store.path, &store.location)),
+                ("content", &store.content),
+                binary,
+                &mut found,
+            );
             password(name, store.format, store.password.as_ref(), &mut found);
         }
         if let Some((name, store)) = self.key() {
@@ -174,7 +184,13 @@ impl SslSettings {
                     &mut found,
                 );
             } else {
-                material(name, ("path", &store.path), ("content", &store.content), true, &mut found);
+                material(
+                    name,
+                    ("path", file(&store.path, &store.location)),
+                    ("content", &store.content),
+                    true,
+                    &mut found,
+                );
                 password(name, store.format, store.password.as_ref(), &mut found);
             }
         }
@@ -190,7 +206,7 @@ impl SslSettings {
                 let binary = store.format != StoreFormat::Pem;
                 Some(TrustStore {
                     format: store.format,
-                    material: take(&store.path, &store.content, binary)?,
+                    material: take(file(&store.path, &store.location), &store.content, binary)?,
                     password: store.password.clone(),
                 })
             }),
@@ -209,7 +225,7 @@ fn key_store(store: &KeyStoreSettings) -> Option<KeyStore> {
     }
     Some(KeyStore::Store {
         pkcs12: store.format == StoreFormat::Pkcs12,
-        material: take(&store.path, &store.content, true)?,
+        material: take(file(&store.path, &store.location), &store.content, true)?,
         password: store.password.clone(),
         alias: given(&store.alias).map(str::to_owned),
         key_password: given(&store.key_password).map(str::to_owned),
@@ -222,6 +238,11 @@ fn is_store(format: StoreFormat) -> bool {
 
 fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Forms send every member, so a blank one says nothing.
+fn file<'a>(path: &'a Option<String>, location: &'a Option<String>) -> &'a Option<String> {
+    if given(path).is_some() { path } else { location }
 }
 
 /// The content goes before the path: forms send both, one of them empty.

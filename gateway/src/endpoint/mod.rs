@@ -24,6 +24,7 @@ pub mod kafka;
 pub mod mock;
 pub mod mqtt5;
 pub mod rabbitmq;
+pub mod solace;
 
 /// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
 ///
@@ -156,6 +157,8 @@ pub struct Shared {
     pub(crate) mqtt: Arc<mqtt5::client::Clients>,
     /// Connections and shared sources by target.
     pub rabbitmq: Arc<rabbitmq::Clients>,
+    /// Connections to Solace by effective settings.
+    pub solace: Arc<solace::Clients>,
     /// HTTP clients by effective settings.
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
@@ -183,6 +186,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("mqtt5", mqtt5::build),
     ("mqtt5-advanced", mqtt5::build),
     ("rabbitmq", rabbitmq::build),
+    ("solace", solace::build),
 ];
 
 /// The factory of a connector id.
