@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::fmt;
 
 tokens! {
     /// Formats of stores; without one there is no store.
@@ -80,7 +81,7 @@ struct KeyStoreSettings {
 }
 
 /// How certificates of servers are judged, and which one is shown to them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ssl {
     pub hostname_verifier: bool,
     pub trust_all: bool,
@@ -96,7 +97,7 @@ impl Default for Ssl {
 }
 
 /// Where a part of a store is.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Material {
     /// A file on the gateway.
     Path(String),
@@ -104,8 +105,17 @@ pub enum Material {
     Content(Vec<u8>),
 }
 
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Material::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Material::Content(_) => f.write_str("Content"),
+        }
+    }
+}
+
 /// Certificates that are trusted.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TrustStore {
     /// Neither `None` nor `Unset`.
     pub format: StoreFormat,
@@ -113,12 +123,20 @@ pub struct TrustStore {
     pub password: Option<String>,
 }
 
+impl fmt::Debug for TrustStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustStore").field("material", &self.material).finish_non_exhaustive()
+    }
+}
+
 /// A certificate with its key.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum KeyStore {
     Pem {
         certificates: Material,
         key: Material,
+        /// Of a key in an encrypted PKCS#8 form.
+        key_password: Option<String>,
     },
     Store {
         pkcs12: bool,
@@ -127,6 +145,16 @@ pub enum KeyStore {
         alias: Option<String>,
         key_password: Option<String>,
     },
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let material = match self {
+            KeyStore::Pem { key, .. } => key,
+            KeyStore::Store { material, .. } => material,
+        };
+        f.debug_struct("KeyStore").field("material", material).finish_non_exhaustive()
+    }
 }
 
 impl SslSettings {
@@ -194,6 +222,7 @@ fn key_store(store: &KeyStoreSettings) -> Option<KeyStore> {
         return Some(KeyStore::Pem {
             certificates: take(&store.cert_path, &store.cert_content, false)?,
             key: take(&store.key_path, &store.key_content, false)?,
+            key_password: given(&store.key_password).map(str::to_owned),
         });
     }
     Some(KeyStore::Store {
@@ -209,7 +238,8 @@ fn is_store(format: StoreFormat) -> bool {
     !matches!(format, StoreFormat::None | StoreFormat::Unset)
 }
 
-fn given(text: &Option<String>) -> Option<&str> {
+/// A text that is more than blanks.
+pub(super) fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
@@ -222,7 +252,8 @@ fn take(path: &Option<String>, content: &Option<String>, binary: bool) -> Option
     }
 }
 
-fn decode(content: &str) -> Option<Vec<u8>> {
+/// The bytes of a binary store.
+pub(super) fn decode(content: &str) -> Option<Vec<u8>> {
     let compact: String = content.split_whitespace().collect();
     STANDARD.decode(compact).ok()
 }
