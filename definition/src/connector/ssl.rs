@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::fmt;
 
 tokens! {
     /// Formats of stores; without one there is no store.
@@ -84,7 +85,7 @@ struct KeyStoreSettings {
 }
 
 /// How certificates of servers are judged, and which one is shown to them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ssl {
     pub hostname_verifier: bool,
     pub trust_all: bool,
@@ -100,7 +101,7 @@ impl Default for Ssl {
 }
 
 /// Where a part of a store is.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Material {
     /// A file on the gateway.
     Path(String),
@@ -108,8 +109,17 @@ pub enum Material {
     Content(Vec<u8>),
 }
 
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Material::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Material::Content(_) => f.write_str("Content"),
+        }
+    }
+}
+
 /// Certificates that are trusted.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TrustStore {
     /// Neither `None` nor `Unset`.
     pub format: StoreFormat,
@@ -117,13 +127,19 @@ pub struct TrustStore {
     pub password: Option<String>,
 }
 
+impl fmt::Debug for TrustStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustStore").field("material", &self.material).finish_non_exhaustive()
+    }
+}
+
 /// A certificate with its key.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum KeyStore {
     Pem {
         certificates: Material,
         key: Material,
-        /// `None`: the key is not encrypted.
+        /// Of a key in an encrypted PKCS#8 form.
         key_password: Option<String>,
     },
     Store {
@@ -133,6 +149,16 @@ pub enum KeyStore {
         alias: Option<String>,
         key_password: Option<String>,
     },
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let material = match self {
+            KeyStore::Pem { key, .. } => key,
+            KeyStore::Store { material, .. } => material,
+        };
+        f.debug_struct("KeyStore").field("material", material).finish_non_exhaustive()
+    }
 }
 
 impl SslSettings {
@@ -236,7 +262,8 @@ fn is_store(format: StoreFormat) -> bool {
     !matches!(format, StoreFormat::None | StoreFormat::Unset)
 }
 
-fn given(text: &Option<String>) -> Option<&str> {
+/// A text that is more than blanks.
+pub(super) fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
@@ -254,7 +281,8 @@ fn take(path: &Option<String>, content: &Option<String>, binary: bool) -> Option
     }
 }
 
-fn decode(content: &str) -> Option<Vec<u8>> {
+/// The bytes of a binary store.
+pub(super) fn decode(content: &str) -> Option<Vec<u8>> {
     let compact: String = content.split_whitespace().collect();
     STANDARD.decode(compact).ok()
 }

@@ -12,12 +12,14 @@ use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
+pub use evaluated::Evaluated;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) mod evaluated;
 pub(crate) mod fanout;
 pub mod http_proxy;
 pub mod kafka;
@@ -44,6 +46,11 @@ pub trait Endpoint: Send + Sync {
     /// nobody does, it does not.
     fn recovers(&self, qos: Qos) -> bool {
         matches!(qos, Qos::AtMostOnce | Qos::AtLeastOnce)
+    }
+
+    /// Settings that are evaluated for each call, before the endpoint is used.
+    fn evaluated(&self) -> &[Evaluated] {
+        &[]
     }
 
     /// Asks the broker whether it answers.
