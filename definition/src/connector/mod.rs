@@ -20,6 +20,7 @@ pub mod settings;
 pub mod solace;
 pub mod sse;
 pub mod ssl;
+pub mod webhook;
 pub mod websocket;
 
 use settings::SettingsSchema;
@@ -78,6 +79,8 @@ pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
     &http_proxy::ENTRYPOINT,
     &sse::SPEC,
     &sse::ADVANCED,
+    &webhook::SPEC,
+    &webhook::ADVANCED,
     &websocket::SPEC,
 ];
 
@@ -96,8 +99,7 @@ pub static ENDPOINTS: &[&EndpointSpec] =
     &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC, &solace::SPEC];
 
 /// Entrypoints of the field that this build does not run.
-pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
-    &[("webhook", ApiType::Message), ("webhook-advanced", ApiType::Message), ("tcp-proxy", ApiType::Proxy)];
+pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] = &[("tcp-proxy", ApiType::Proxy)];
 
 /// Endpoints of the field that this build does not run.
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
