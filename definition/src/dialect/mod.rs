@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 mod analytics;
 mod configuration;
 mod cors;
+mod dead_letter;
 mod direction;
 mod endpoint;
 mod flow;
@@ -99,6 +100,7 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     for violation in references::of_flows("flows", &api.flows, &api.resources) {
         node.fail(Stage::Flows, violation);
     }
+    dead_letter::check(&node, &api);
     report.finish(api)
 }
 
