@@ -20,6 +20,7 @@ pub(crate) mod http_get;
 pub(crate) mod http_post;
 pub(crate) mod http_proxy;
 pub(crate) mod sse;
+pub(crate) mod webhook;
 pub(crate) mod websocket;
 
 /// What a client is told when its stream ends because the API or the node goes away.

@@ -58,6 +58,12 @@ impl Table {
         &self.shared.consumers
     }
 
+    /// The API of this id, while it serves.
+    pub(crate) async fn api(&self, id: &str) -> Option<Arc<ApiRuntime>> {
+        let held = self.held.lock().await;
+        held.get(id)?.serving.as_ref().map(|(_, runtime)| Arc::clone(runtime))
+    }
+
     /// Ends every stream: the node goes away.
     pub async fn shut_down(&self) {
         for held in self.held.lock().await.values() {
