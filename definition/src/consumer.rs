@@ -5,8 +5,8 @@
 //! subscription is accepted. Dates are for the gateway to check, per call. A key itself is never here, only its hash.
 
 use crate::digest::Digest;
-use crate::token::tokens;
 use crate::subscription::{ConsumerConfiguration, ConsumerStatus, SubscriptionStatus};
+use crate::token::tokens;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 //! While management is away, everything that was applied keeps serving; nothing here ever stops a request.
 
 mod apply;
+mod assignments;
 mod client;
 mod holdings;
 mod session;
@@ -25,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
 
+pub(crate) use assignments::Assigned;
+pub use assignments::Assignments;
 pub use status::{EnvironmentStatus, SyncStatus};
 
 /// The kinds of resources that this build reads, each with the version of its body.
@@ -98,6 +101,11 @@ pub trait Applier: Send + Sync + 'static {
     /// Applies a batch atomically: each change is built alone; good ones are swapped in together; a bad one leaves its
     /// old version serving. Gives one outcome per change.
     fn apply(&self, changes: Vec<ApplyChange>) -> impl Future<Output = Vec<ApplyOutcome>> + Send;
+
+    /// Where management's assignments of push subscriptions go; `None`: this gateway takes none.
+    fn owns(&self) -> Option<&Arc<Assignments>> {
+        None
+    }
 }
 
 /// What the sync client needs to know.

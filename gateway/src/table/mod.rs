@@ -14,7 +14,7 @@ use crate::consumers::{Consumers, now_ms};
 use crate::endpoint::Shared;
 use crate::health;
 use crate::stop::StopReason;
-use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
+use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Assignments, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
 pub use build::Rejection;
 use definition::api::Path;
@@ -25,13 +25,16 @@ use runtime::ApiRuntime;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// The APIs of this node.
 pub struct Table {
     routes: ArcSwap<RouteTable>,
     held: Mutex<BTreeMap<String, Held>>,
     shared: Shared,
+    assignments: Arc<Assignments>,
+    /// A batch was applied.
+    applied: Notify,
 }
 
 /// What is held for one API id.
@@ -45,7 +48,18 @@ struct Held {
 impl Table {
     /// An empty table.
     pub fn new(shared: Shared) -> Self {
-        Table { routes: ArcSwap::default(), held: Mutex::default(), shared }
+        let (assignments, applied) = (Arc::default(), Notify::new());
+        Table { routes: ArcSwap::default(), held: Mutex::default(), shared, assignments, applied }
+    }
+
+    /// The push subscriptions that this node owns.
+    pub(crate) fn assignments(&self) -> &Arc<Assignments> {
+        &self.assignments
+    }
+
+    /// Something was applied since this was last awaited, by the one task that awaits it.
+    pub(crate) async fn applied(&self) {
+        self.applied.notified().await;
     }
 
     /// The current snapshot.
@@ -171,7 +185,12 @@ impl Applier for Table {
         for (runtime, reason) in replaced {
             runtime.stop.signal(reason);
         }
+        self.applied.notify_one();
         outcomes
+    }
+
+    fn owns(&self) -> Option<&Arc<Assignments>> {
+        Some(&self.assignments)
     }
 }
 

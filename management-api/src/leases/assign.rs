@@ -48,7 +48,8 @@ pub(crate) struct Move {
 impl Node {
     fn serves(&self, lease: &Lease) -> bool {
         let tags = lease.tags.as_ref().filter(|_| lease.wanted);
-        tags.is_some_and(|tags| tags_match(&self.tags, tags)) && self.environments.contains(&lease.environment)
+        tags.is_some_and(|tags| tags_match(&self.tags, tags))
+            && self.environments.contains(&lease.environment)
     }
 
     fn can_take(&self, lease: &Lease) -> bool {

@@ -105,8 +105,14 @@ impl Keeper {
             self.roll.forgotten(&owner);
         }
         for report in self.roll.reports() {
-            self.take(&report).await?;
-            self.roll.settled(&report);
+            match self.take(&report).await {
+                Ok(()) => self.roll.settled(&report),
+                // One that cannot be stored must not keep the others from having owners; the next look tries again.
+                Err(error) => {
+                    warn!(subscription = %report.subscription, error = format!("{error:#}"),
+                        "what a gateway reports cannot be stored");
+                }
+            }
         }
         let (nodes, mut leases) = store::read(&self.db, now).await?;
         let judge = self.steady.is_some_and(|since| since.elapsed() >= TRUST);
@@ -157,8 +163,7 @@ impl Keeper {
                 unowned += 1;
                 continue;
             };
-            let owned =
-                Owned { environment: lease.environment.clone(), generation: lease.generation };
+            let owned = Owned { environment: lease.environment.clone(), generation: lease.generation };
             picture.owned.entry(owner.clone()).or_default().insert(lease.subscription, owned);
         }
         metrics::gauge!("tidegate_push_unowned").set(f64::from(unowned));

@@ -160,9 +160,8 @@ impl Presence {
     /// The gateway reported something about one of its subscriptions.
     pub(crate) fn report(&self, report: Report) {
         let mut pages = self.roll.pages();
-        let older = pages.reports.get(&report.subscription).is_none_or(|known| {
-            known.generation <= report.generation
-        });
+        let older =
+            pages.reports.get(&report.subscription).is_none_or(|known| known.generation <= report.generation);
         if older {
             pages.reports.insert(report.subscription, report);
         }

@@ -123,14 +123,15 @@ pub(super) async fn read(db: &Db, now: DateTime<Utc>) -> sqlx::Result<(Vec<Node>
         )
         .fetch_all(pool).await?
     });
-    let node = |(node, process, Json(tags), Json(environments), ready, draining, alive_until): NodeColumns| Node {
-        owner: Owner { node, process },
-        tags,
-        environments,
-        ready,
-        draining,
-        alive: alive_until > now,
-    };
+    let node =
+        |(node, process, Json(tags), Json(environments), ready, draining, alive_until): NodeColumns| Node {
+            owner: Owner { node, process },
+            tags,
+            environments,
+            ready,
+            draining,
+            alive: alive_until > now,
+        };
     let lease = |columns: LeaseColumns| {
         let (subscription, organization, environment, wanted, generation, node, process, tags) = columns;
         Lease {

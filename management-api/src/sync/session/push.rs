@@ -91,7 +91,9 @@ impl Session {
     pub(super) fn subscription_status(&mut self, status: SubscriptionStatus) {
         let Some(push) = &mut self.push else { return };
         let SubscriptionStatus { environment, subscription, generation, state, reason } = status;
-        let (Ok(id), Some(state)) = (Uuid::parse_str(&subscription), PushState::parse(&state)) else { return };
+        let (Ok(id), Some(state)) = (Uuid::parse_str(&subscription), PushState::parse(&state)) else {
+            return;
+        };
         let told = push.told.get(&id);
         if told.is_some_and(|told| told.generation > generation) {
             return;
