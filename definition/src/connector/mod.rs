@@ -17,6 +17,7 @@ pub mod mock;
 pub mod settings;
 pub mod sse;
 pub mod ssl;
+pub mod webhook;
 pub mod websocket;
 
 use settings::SettingsSchema;
@@ -75,6 +76,8 @@ pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
     &http_proxy::ENTRYPOINT,
     &sse::SPEC,
     &sse::ADVANCED,
+    &webhook::SPEC,
+    &webhook::ADVANCED,
     &websocket::SPEC,
 ];
 
@@ -83,8 +86,7 @@ pub static ENDPOINTS: &[&EndpointSpec] =
     &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
 
 /// Entrypoints of the field that this build does not run.
-pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
-    &[("webhook", ApiType::Message), ("webhook-advanced", ApiType::Message), ("tcp-proxy", ApiType::Proxy)];
+pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] = &[("tcp-proxy", ApiType::Proxy)];
 
 /// Endpoints of the field that this build does not run.
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[

@@ -129,6 +129,25 @@ pub enum KeyStore {
     },
 }
 
+impl Ssl {
+    /// The members that name files of the gateway.
+    pub fn files(&self) -> Vec<&'static str> {
+        let trust = self.trust_store.as_ref().map(|store| ("trustStore.path", &store.material));
+        let keys = match &self.key_store {
+            None => Vec::new(),
+            Some(KeyStore::Store { material, .. }) => vec![("keyStore.path", material)],
+            Some(KeyStore::Pem { certificates, key }) => {
+                vec![("keyStore.certPath", certificates), ("keyStore.keyPath", key)]
+            }
+        };
+        let files = trust.into_iter().chain(keys);
+        files
+            .filter(|(_, material)| matches!(material, Material::Path(_)))
+            .map(|(member, _)| member)
+            .collect()
+    }
+}
+
 impl SslSettings {
     fn trust(&self) -> Option<(&'static str, &TrustStoreSettings)> {
         let new = self.trust_store.as_ref().map(|store| ("trustStore", store));

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::health;
 use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
+use crate::networks::CallbackNetworks;
 use crate::security::KeyNames;
 use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
@@ -164,6 +165,8 @@ pub struct Shared {
     pub(crate) key_names: KeyNames,
     /// Key sets of JWT plans, by URL.
     pub(crate) key_sets: Arc<KeySets>,
+    /// Which addresses callbacks may have.
+    pub callback_networks: Arc<CallbackNetworks>,
     /// Counters of the policies that limit.
     pub limiter: Arc<Limiter>,
 }

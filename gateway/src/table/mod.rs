@@ -196,7 +196,7 @@ impl Applier for Table {
 
 /// An API without a plan is there, and nobody can call it.
 fn level(runtime: &ApiRuntime) -> Level {
-    if runtime.plans.is_empty() { Level::Degraded } else { Level::Active }
+    if runtime.plans.is_empty() && runtime.push_plans.is_empty() { Level::Degraded } else { Level::Active }
 }
 
 fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcome {
