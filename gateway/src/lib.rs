@@ -24,6 +24,7 @@ mod node;
 mod outbound;
 mod policy;
 mod proxy;
+mod push;
 mod resource;
 mod security;
 mod stop;
