@@ -129,8 +129,11 @@ impl Table {
         let built =
             built.unwrap_or_else(|_| Err(Rejection::new("PANIC", "", "the API could not be built: a bug")));
         match built {
-            Ok(runtime) => {
+            Ok(mut runtime) => {
                 let level = level(&runtime);
+                if let Some((_, old)) = &held.serving {
+                    runtime.removed = Arc::clone(&old.removed);
+                }
                 let runtime = Arc::new(runtime);
                 let old = held.serving.replace((*digest, Arc::clone(&runtime)));
                 if let Some((_, old)) = &old {
@@ -195,6 +198,9 @@ impl Applier for Table {
         self.shared.consumers.measure();
         for (runtime, reason) in replaced {
             runtime.stop.signal(reason);
+            if reason == StopReason::Stopped {
+                runtime.removed.signal(reason);
+            }
         }
         self.applied.notify_one();
         outcomes
