@@ -25,6 +25,7 @@ mod node;
 mod outbound;
 mod policy;
 mod proxy;
+mod push;
 mod resource;
 mod security;
 mod seldom;

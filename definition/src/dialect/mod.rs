@@ -97,10 +97,10 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     }
     quality::settle(&node, &mut api);
     direction::check(&node, &api);
+    dead_letter::check(&node, &api);
     for violation in references::of_flows("flows", &api.flows, &api.resources) {
         node.fail(Stage::Flows, violation);
     }
-    dead_letter::check(&node, &api);
     report.finish(api)
 }
 

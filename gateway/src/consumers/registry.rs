@@ -163,6 +163,11 @@ impl Registry {
         subscriptions.iter().find(|subscription| fits(subscription, api, plan)).cloned()
     }
 
+    pub(super) fn pushed(&self, id: &str) -> Option<Arc<SubscriptionResource>> {
+        let subscription = self.subscriptions.get(id).filter(|subscription| subscription.resource.push)?;
+        Some(Arc::clone(&subscription.resource))
+    }
+
     /// Tells the streams of everything that is over; answers when the next one will be.
     pub(super) fn end_what_is_over(&mut self, now_ms: i64) -> Option<i64> {
         loop {
@@ -191,6 +196,7 @@ fn subscription(resource: SubscriptionResource) -> Subscription {
     let consumer = Consumer::of(&resource);
     let id = Arc::clone(&consumer.subscription);
     let plan = resource.plan.clone();
+    let resource = Arc::new(resource);
     Subscription { id, plan, consumer: Arc::new(consumer), stop: Arc::<Stop>::default(), resource }
 }
 
