@@ -2,7 +2,7 @@
 //!
 //! A file that says JKS and holds PKCS12 is read all the same, as Java does: its own tools write such files.
 
-use super::pem;
+use super::private_key;
 use definition::connector::ssl::{KeyStore, Material, StoreFormat, TrustStore};
 use jks::KeyStore as Jks;
 use p12_keystore::{KeyStore as Pkcs12, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKeyChain};
@@ -49,7 +49,7 @@ pub(super) fn identity(store: &KeyStore, seen: &mut Sha256) -> Result<Identity, 
     match store {
         KeyStore::Pem { certificates, key, key_password } => {
             let chain = pem_certificates(&read(certificates, seen)?)?;
-            let key = pem::key(&read(key, seen)?, key_password.as_deref())?;
+            let key = private_key::read(&read(key, seen)?, key_password.as_deref())?;
             Ok((chain, key))
         }
         KeyStore::Store { pkcs12, material, password, alias, key_password } => {
