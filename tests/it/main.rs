@@ -1,4 +1,4 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, RabbitMQ and Redis.
 
 mod balancing;
 mod definition_errors;
@@ -12,6 +12,8 @@ mod management;
 mod message_policies;
 mod proxy;
 mod proxy_policies;
+mod rabbitmq;
+mod rabbitmq_faults;
 mod redeploy;
 mod security;
 mod sync;

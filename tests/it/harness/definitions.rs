@@ -21,6 +21,13 @@ pub(crate) struct Endpoint {
     configuration: Value,
 }
 
+impl Endpoint {
+    /// Of the connector `kind`.
+    pub(crate) fn new(kind: &'static str, configuration: Value) -> Endpoint {
+        Endpoint { kind, configuration }
+    }
+}
+
 /// A source that gives `content` every `interval_ms`, `count` times or for ever.
 pub(crate) fn mock(content: &str, interval_ms: u64, count: Option<u64>) -> Endpoint {
     let mut configuration = json!({ "messageContent": content, "messageInterval": interval_ms });
