@@ -200,7 +200,8 @@ async fn share(gateways: usize) {
     let client = Amqp::connect(broker.port, "/").await;
     let queues = broker.queues_of(&exchange).await;
     assert!(matches!(&queues[..], [queue] if queue.consumers == 2), "{queues:?}");
-    let producing = client.produce(&exchange, "orders.new", &numbers(0..MESSAGES));
+    let messages = numbers(0..MESSAGES);
+    let producing = client.produce(&exchange, "orders.new", &messages);
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let reading = async {
         while first.len() + second.len() < MESSAGES {
