@@ -52,6 +52,11 @@ pub(crate) fn kafka_advanced(bootstrap: &str, topic: &str) -> Endpoint {
     Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "earliest") }
 }
 
+/// The same as [`kafka_advanced`], read from now on by a reader without a position.
+pub(crate) fn kafka_advanced_latest(bootstrap: &str, topic: &str) -> Endpoint {
+    Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "latest") }
+}
+
 fn kafka_settings(bootstrap: &str, topic: &str, reset: &str) -> Value {
     json!({ "bootstrapServers": bootstrap, "topics": [topic],
         "consumer": { "enabled": true, "autoOffsetReset": reset }, "producer": { "enabled": true } })
