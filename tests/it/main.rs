@@ -1,4 +1,5 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, Mosquitto and Redis.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, RabbitMQ and Redis.
 
 mod balancing;
 mod contract;
@@ -11,8 +12,13 @@ mod kafka;
 mod limits;
 mod management;
 mod message_policies;
+mod mqtt5;
+mod mqtt5_faults;
+mod mqtt5_security;
 mod proxy;
 mod proxy_policies;
+mod rabbitmq;
+mod rabbitmq_faults;
 mod redeploy;
 mod security;
 mod sync;
