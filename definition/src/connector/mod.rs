@@ -17,6 +17,7 @@ pub mod mock;
 pub mod settings;
 pub mod sse;
 pub mod ssl;
+mod titles;
 pub mod websocket;
 
 use settings::SettingsSchema;
