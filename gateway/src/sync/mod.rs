@@ -4,6 +4,7 @@
 //! While management is away, everything that was applied keeps serving; nothing here ever stops a request.
 
 mod apply;
+mod assignments;
 mod client;
 mod holdings;
 mod session;
@@ -16,6 +17,7 @@ use definition::consumer::{
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::Digest;
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
 
+pub(crate) use assignments::Assigned;
+pub use assignments::Assignments;
 pub use status::{EnvironmentStatus, SyncStatus};
 
 /// The kinds of resources that this build reads, each with the version of its body.
@@ -82,6 +86,9 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Code of problems with what is behind an API, which come and go while it serves.
+pub const ENDPOINT_UNAVAILABLE: &str = "ENDPOINT_UNAVAILABLE";
+
 /// The outcome of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyOutcome {
@@ -93,11 +100,24 @@ pub struct ApplyOutcome {
     pub problem: Option<Problem>,
 }
 
+/// APIs that serve with a problem found after they were put in place, by id, with the content that the problem is about.
+pub type Degraded = BTreeMap<String, (Digest, Problem)>;
+
 /// Builds and swaps; implemented by the gateway's table.
 pub trait Applier: Send + Sync + 'static {
     /// Applies a batch atomically: each change is built alone; good ones are swapped in together; a bad one leaves its
     /// old version serving. Gives one outcome per change.
     fn apply(&self, changes: Vec<ApplyChange>) -> impl Future<Output = Vec<ApplyOutcome>> + Send;
+
+    /// Problems that show later, as they come and go; by default there are none.
+    fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
+        watch::channel(Arc::default()).1
+    }
+
+    /// Where management's assignments of push subscriptions go; `None`: this gateway takes none.
+    fn owns(&self) -> Option<&Arc<Assignments>> {
+        None
+    }
 }
 
 /// What the sync client needs to know.
