@@ -1,4 +1,4 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, Mosquitto and Redis.
 
 mod balancing;
 mod contract;
@@ -11,6 +11,9 @@ mod kafka;
 mod limits;
 mod management;
 mod message_policies;
+mod mqtt5;
+mod mqtt5_faults;
+mod mqtt5_security;
 mod proxy;
 mod proxy_policies;
 mod redeploy;
