@@ -51,6 +51,11 @@ impl SettingsSchema {
         &self.document
     }
 
+    /// The schema of one setting by its path, such as `consumer.topics`.
+    pub fn setting(&self, path: &str) -> Option<&Value> {
+        path.split('.').try_fold(&self.document, |schema, step| schema["properties"].get(step))
+    }
+
     /// Completes settings as far as the schema says how; what remains wrong is left for `check`.
     pub fn complete(&self, mut settings: Settings, part: Part) -> Settings {
         complete_object(&self.document, &mut settings, part == Part::Whole);

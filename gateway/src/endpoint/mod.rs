@@ -7,21 +7,26 @@ use crate::failure::Failure;
 use crate::health;
 use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
+use crate::networks::CallbackNetworks;
 use crate::security::KeyNames;
 use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
+pub use evaluated::Evaluated;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) mod evaluated;
 pub(crate) mod fanout;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
+pub mod mqtt5;
+pub mod rabbitmq;
 pub mod solace;
 
 /// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
@@ -42,6 +47,11 @@ pub trait Endpoint: Send + Sync {
     /// nobody does, it does not.
     fn recovers(&self, qos: Qos) -> bool {
         matches!(qos, Qos::AtMostOnce | Qos::AtLeastOnce)
+    }
+
+    /// Settings that are evaluated for each call, before the endpoint is used.
+    fn evaluated(&self) -> &[Evaluated] {
+        &[]
     }
 
     /// Asks the broker whether it answers.
@@ -151,6 +161,10 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Publishers, shared sources and sessions of MQTT brokers.
+    pub(crate) mqtt: Arc<mqtt5::client::Clients>,
+    /// Connections and shared sources by target.
+    pub rabbitmq: Arc<rabbitmq::Clients>,
     /// Connections to Solace by effective settings.
     pub solace: Arc<solace::Clients>,
     /// HTTP clients by effective settings.
@@ -167,6 +181,8 @@ pub struct Shared {
     pub(crate) key_names: KeyNames,
     /// Key sets of JWT plans, by URL.
     pub(crate) key_sets: Arc<KeySets>,
+    /// Which addresses callbacks may have.
+    pub callback_networks: Arc<CallbackNetworks>,
     /// Counters of the policies that limit.
     pub limiter: Arc<Limiter>,
 }
@@ -177,6 +193,9 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("kafka", kafka::build),
     ("kafka-advanced", kafka::build),
     ("mock", mock::build),
+    ("mqtt5", mqtt5::build),
+    ("mqtt5-advanced", mqtt5::build),
+    ("rabbitmq", rabbitmq::build),
     ("solace", solace::build),
 ];
 

@@ -2,14 +2,15 @@
 
 use super::holdings::{Checked, Finished, Holdings, Verdict};
 use super::status::Publisher;
-use super::{Applier, ApplyOutcome, Identity, Level, READABLE, apply};
+use super::{Applier, ApplyOutcome, Degraded, Identity, Level, READABLE, apply};
 use bytes::Bytes;
 use proto::sync::v1::{
     self, ApplyReport, Batch, BatchKind, BootSource, Capability, Down, Drain, EnvironmentState, Health,
     Hello, Inventory, Up, Welcome, down, up,
 };
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
@@ -70,6 +71,8 @@ pub(super) struct Session<'a, A> {
     welcomed: bool,
     /// When management hears from here again.
     heartbeat: Instant,
+    /// What shows after content was put in place; `None`: nothing ever will.
+    degraded: Option<watch::Receiver<Arc<Degraded>>>,
 }
 
 impl Upward {
@@ -131,7 +134,11 @@ impl<'a, A: Applier> Session<'a, A> {
     ) -> Self {
         let Link { up, down } = link;
         let heartbeat = Instant::now() + heartbeat_period();
-        Session { identity, applier, publisher, holdings, up, down, welcomed: false, heartbeat }
+        let mut degraded = applier.degraded();
+        // What changed while there was no session.
+        degraded.mark_changed();
+        let degraded = Some(degraded);
+        Session { identity, applier, publisher, holdings, up, down, welcomed: false, heartbeat, degraded }
     }
 
     /// Runs until the session ends or `shutdown`, then says good-bye.
@@ -170,6 +177,7 @@ impl<'a, A: Applier> Session<'a, A> {
         let message = loop {
             tokio::select! {
                 message = self.down.message() => break message,
+                found = degraded(&mut self.degraded), if self.welcomed => self.degrade(&found).await?,
                 () = tokio::time::sleep_until(self.heartbeat) => {
                     self.up.health().await?;
                     self.heartbeat = Instant::now() + heartbeat_period();
@@ -208,6 +216,15 @@ impl<'a, A: Applier> Session<'a, A> {
                 Ok(())
             }
         }
+    }
+
+    /// Tells management how things serve that were put in place.
+    async fn degrade(&mut self, found: &Degraded) -> Result<(), Ended> {
+        for name in self.holdings.degrade(found) {
+            self.send_snapshot(&name).await?;
+        }
+        self.publisher.held(self.holdings);
+        Ok(())
     }
 
     async fn welcome(&mut self, welcome: Welcome, address: &str) -> Result<(), Ended> {
@@ -384,7 +401,7 @@ impl<'a, A: Applier> Session<'a, A> {
                 code: problem.code,
                 path: problem.path,
                 message: problem.message,
-                retryable: false,
+                retryable: outcome.level == Level::Degraded,
             }),
             kind: outcome.kind,
             id: outcome.id,
@@ -398,6 +415,17 @@ impl<'a, A: Applier> Session<'a, A> {
             self.publisher.ready();
         }
     }
+}
+
+/// The next news of what shows later.
+async fn degraded(news: &mut Option<watch::Receiver<Arc<Degraded>>>) -> Arc<Degraded> {
+    if let Some(receiver) = news {
+        if receiver.changed().await.is_ok() {
+            return Arc::clone(&receiver.borrow_and_update());
+        }
+        *news = None;
+    }
+    std::future::pending().await
 }
 
 fn wire_level(level: Level) -> v1::Level {

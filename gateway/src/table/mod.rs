@@ -7,6 +7,7 @@ pub(crate) mod balancer;
 pub(crate) mod build;
 pub mod facts;
 pub(crate) mod groups;
+mod outlook;
 pub(crate) mod routes;
 pub(crate) mod runtime;
 
@@ -14,24 +15,26 @@ use crate::consumers::{Consumers, now_ms};
 use crate::endpoint::Shared;
 use crate::health;
 use crate::stop::StopReason;
-use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Level, Problem};
+use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Degraded, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
 pub use build::Rejection;
 use definition::api::Path;
 use definition::deployment::{ApiDeployment, KIND_API};
 use definition::digest::{Digest, from_canonical};
+use outlook::Outlook;
 use routes::{Route, RouteTable};
 use runtime::ApiRuntime;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// The APIs of this node.
 pub struct Table {
     routes: ArcSwap<RouteTable>,
     held: Mutex<BTreeMap<String, Held>>,
     shared: Shared,
+    outlook: Arc<Outlook>,
 }
 
 /// What is held for one API id.
@@ -45,7 +48,7 @@ struct Held {
 impl Table {
     /// An empty table.
     pub fn new(shared: Shared) -> Self {
-        Table { routes: ArcSwap::default(), held: Mutex::default(), shared }
+        Table { routes: ArcSwap::default(), held: Mutex::default(), shared, outlook: Arc::default() }
     }
 
     /// The current snapshot.
@@ -56,6 +59,12 @@ impl Table {
     /// Subscriptions and API keys.
     pub(crate) fn consumers(&self) -> &Consumers {
         &self.shared.consumers
+    }
+
+    /// The API of this id, while it serves.
+    pub(crate) async fn api(&self, id: &str) -> Option<Arc<ApiRuntime>> {
+        let held = self.held.lock().await;
+        held.get(id)?.serving.as_ref().map(|(_, runtime)| Arc::clone(runtime))
     }
 
     /// Ends every stream: the node goes away.
@@ -108,6 +117,7 @@ impl Table {
                     health::forget(old, Some(&runtime));
                 }
                 health::start(&runtime, &self.shared.health);
+                self.outlook.watch(&runtime, *digest);
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
                 Ok(level)
@@ -167,11 +177,15 @@ impl Applier for Table {
         }
         outcomes
     }
+
+    fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
+        self.outlook.degraded()
+    }
 }
 
 /// An API without a plan is there, and nobody can call it.
 fn level(runtime: &ApiRuntime) -> Level {
-    if runtime.plans.is_empty() { Level::Degraded } else { Level::Active }
+    if runtime.plans.is_empty() && runtime.push_plans.is_empty() { Level::Degraded } else { Level::Active }
 }
 
 fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcome {

@@ -52,7 +52,7 @@ fn settings_are_read_in_both_spellings_with_numbers_in_strings() {
         assert!(!proxy.ssl.hostname_verifier);
         let trust = proxy.ssl.trust_store.unwrap();
         assert!(matches!(trust.material, Material::Content(bytes) if bytes == [0, 1, 2, 3]));
-        let Some(KeyStore::Pem { certificates: Material::Content(_), key: Material::Path(path) }) =
+        let Some(KeyStore::Pem { certificates: Material::Content(_), key: Material::Path(path), .. }) =
             proxy.ssl.key_store
         else {
             panic!("no key")
