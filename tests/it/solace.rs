@@ -222,3 +222,40 @@ async fn documents_that_cannot_work_are_refused_with_the_way_out() {
     let level = stack.client.post("/v4/apis", Some(&level)).await.expect(400, "create the API").json();
     assert_eq!(level["technicalCode"], "listeners.entrypoints.qos.invalid", "{level}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_settings_work_over_mqtt() {
+    let broker = Broker::start().await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let url = format!("mqtt://127.0.0.1:{}", broker.ports.mqtt);
+    let mut configuration = settings(&url, "mqtt/deep/one");
+    configuration["consumer"]["topics"] = json!(["mqtt/*/one", "other/>"]);
+    configuration["producer"]["topics"] = json!(["mqtt/deep/one", "aside"]);
+    let mut entrypoints = all_entrypoints();
+    entrypoints[1]["configuration"] = json!({ "messagesLimitCount": 3, "messagesLimitDurationMs": 5_000 });
+    stack.serve("/auto", &api("/auto", &entrypoints, &solace(configuration.clone()))).await;
+    let live = json!([{ "type": "sse", "qos": "none" }]);
+    stack.serve("/none", &api("/none", &live, &solace(configuration))).await;
+
+    let mut world = Reader::open(broker.address(), "aside").await;
+    let mut auto = sse(&stack, 0, "/auto", "sse").await;
+    let mut none = sse(&stack, 0, "/none", "x").await;
+    assert_eq!(contents(&get(&stack, "/auto?limit=0", "get").await), [""; 0]);
+    let mut ws = Ws::open(&stack.gateways[0].ws(&format!("/auto?{CLIENT}=ws"))).await;
+    post(&stack, "/auto", "posted").await.expect(202, "POST");
+    assert_eq!(world.text().await, "posted", "both topics are written");
+    for reader in [&mut auto, &mut none] {
+        assert_eq!(reader.message().await, "posted");
+    }
+    assert_eq!(ws.message().await, "posted");
+    ws.send("framed").await;
+    assert_eq!(auto.message().await, "framed");
+    drop(auto);
+    send(broker.address(), "other/any/where", ["while away"]).await;
+    assert_eq!(none.message().await, "framed");
+    assert_eq!(none.message().await, "while away");
+    let mut auto = sse(&stack, 0, "/auto", "sse").await;
+    assert_eq!(auto.message().await, "while away", "the broker kept it");
+    let page: BTreeSet<String> = contents(&get(&stack, "/auto", "get").await).into_iter().collect();
+    assert_eq!(page, ["posted", "framed", "while away"].map(str::to_owned).into());
+}

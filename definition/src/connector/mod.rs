@@ -95,8 +95,6 @@ pub static ENDPOINTS: &[&EndpointSpec] = &[
     &rabbitmq::SPEC,
     &solace::SPEC,
 ];
-pub static ENDPOINTS: &[&EndpointSpec] =
-    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC, &solace::SPEC];
 
 /// Entrypoints of the field that this build does not run.
 pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] = &[("tcp-proxy", ApiType::Proxy)];
