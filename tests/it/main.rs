@@ -18,5 +18,7 @@ mod proxy;
 mod proxy_policies;
 mod redeploy;
 mod security;
+mod solace;
+mod solace_faults;
 mod sync;
 mod tidy;

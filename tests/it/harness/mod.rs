@@ -2,6 +2,8 @@
 //! fault proxy, clients, and one way to wait. A helper panics with a sentence that names what was expected, so that a
 //! failing test reads like a report; processes print their logs only then.
 
+pub(crate) mod amqp;
+pub(crate) mod artemis;
 pub(crate) mod authority;
 pub(crate) mod backend;
 pub(crate) mod certificates;
