@@ -1,4 +1,5 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, Mosquitto and Redis.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, Mosquitto, RabbitMQ, Artemis
+//! and Redis.
 
 mod balancing;
 mod contract;
@@ -16,6 +17,8 @@ mod mqtt5_faults;
 mod mqtt5_security;
 mod proxy;
 mod proxy_policies;
+mod rabbitmq;
+mod rabbitmq_faults;
 mod redeploy;
 mod security;
 mod solace;
