@@ -2,8 +2,6 @@
 
 use super::*;
 use pretty_assertions::assert_eq;
-use pretty_assertions::assert_eq;
-use pretty_assertions::assert_eq;
 
 const ENTRYPOINT: &str = "/listeners/0/entrypoints/0";
 
