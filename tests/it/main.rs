@@ -1,6 +1,7 @@
 //! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka and Redis.
 
 mod balancing;
+mod contract;
 mod definition_errors;
 mod dev;
 mod entrypoints;

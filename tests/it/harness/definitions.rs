@@ -21,6 +21,13 @@ pub(crate) struct Endpoint {
     configuration: Value,
 }
 
+impl Endpoint {
+    /// Of the connector `kind`.
+    pub(crate) fn new(kind: &'static str, configuration: Value) -> Endpoint {
+        Endpoint { kind, configuration }
+    }
+}
+
 /// A source that gives `content` every `interval_ms`, `count` times or for ever.
 pub(crate) fn mock(content: &str, interval_ms: u64, count: Option<u64>) -> Endpoint {
     let mut configuration = json!({ "messageContent": content, "messageInterval": interval_ms });
@@ -43,6 +50,11 @@ pub(crate) fn kafka_latest(bootstrap: &str, topic: &str) -> Endpoint {
 /// The same as [`kafka`] with every level of quality of service.
 pub(crate) fn kafka_advanced(bootstrap: &str, topic: &str) -> Endpoint {
     Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "earliest") }
+}
+
+/// The same as [`kafka_advanced`], read from now on by a reader without a position.
+pub(crate) fn kafka_advanced_latest(bootstrap: &str, topic: &str) -> Endpoint {
+    Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "latest") }
 }
 
 fn kafka_settings(bootstrap: &str, topic: &str, reset: &str) -> Value {
