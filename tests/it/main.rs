@@ -1,5 +1,5 @@
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, Mosquitto and Redis.
-//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, RabbitMQ and Redis.
+//! Integration tests: the built binary in processes of its own, against real PostgreSQL, Kafka, Mosquitto, RabbitMQ, Artemis
+//! and Redis.
 
 mod balancing;
 mod contract;
@@ -21,5 +21,7 @@ mod rabbitmq;
 mod rabbitmq_faults;
 mod redeploy;
 mod security;
+mod solace;
+mod solace_faults;
 mod sync;
 mod tidy;

@@ -67,6 +67,11 @@ pub(crate) fn mqtt5(configuration: Value) -> Endpoint {
     Endpoint { kind: "mqtt5", configuration }
 }
 
+/// Solace, with settings as they stand in the document.
+pub(crate) fn solace(configuration: Value) -> Endpoint {
+    Endpoint { kind: "solace", configuration }
+}
+
 /// All four entrypoints of this version as users mostly write them.
 pub(crate) fn all_entrypoints() -> Value {
     json!([{ "type": "http-post" }, { "type": "http-get" }, { "type": "sse" }, { "type": "websocket" }])

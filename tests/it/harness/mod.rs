@@ -3,6 +3,8 @@
 //! failing test reads like a report; processes print their logs only then.
 
 pub(crate) mod amqp;
+pub(crate) mod amqp10;
+pub(crate) mod artemis;
 pub(crate) mod authority;
 pub(crate) mod backend;
 pub(crate) mod certificates;
