@@ -7,6 +7,7 @@ use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::limiter::{Limiter, StoreUrl};
+use crate::networks::CallbackNetworks;
 use crate::node::{self, Node};
 use crate::security::KeyNames;
 use crate::stop::{Stop, StopReason};
@@ -64,6 +65,8 @@ pub struct GatewayConfig {
     pub rate_limit_store: Option<StoreUrl>,
     /// Proxies whose word about the addresses of their clients is taken.
     pub trusted_proxies: TrustedProxies,
+    /// Networks that callbacks may be in although they are not public.
+    pub callback_networks: CallbackNetworks,
     /// Of the recorder that this process installed.
     pub metrics: PrometheusHandle,
 }
@@ -110,6 +113,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         kafka: Arc::new(clients),
         http: Arc::new(http_proxy::Clients::with_system_proxy(config.system_proxy)),
         node: Arc::new(node_facts),
+        callback_networks: Arc::new(config.callback_networks),
         limiter: Arc::clone(&limiter),
         consumers,
         key_names: key_names(config.api_key_header, config.api_key_parameter)?,

@@ -19,6 +19,7 @@ pub mod limiter;
 mod loopback;
 pub mod message;
 mod meter;
+pub mod networks;
 mod node;
 mod outbound;
 mod policy;

@@ -12,8 +12,12 @@ use crate::security::SecuritySpec;
 use crate::violation::Violation;
 
 /// `configuration` of an entrypoint.
-pub(super) fn of_entrypoint(node: &Node<'_>, spec: &EntrypointSpec) -> Option<Settings> {
-    let settings = (spec.schema)().complete(node.settings()?, Part::Whole);
+pub(super) fn of_entrypoint(
+    node: &Node<'_>,
+    spec: &EntrypointSpec,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
+    let settings = of_plugin(node, Stage::Listeners, (spec.schema)(), node.settings()?, stored);
     report(node, Stage::Listeners, (spec.check)(&settings));
     Some(settings)
 }
@@ -116,6 +120,14 @@ pub(super) fn check_effective(
 }
 
 impl Context<'_> {
+    /// The stored settings of the entrypoint, which masked secrets may refer to. An API has one of a kind, or several
+    /// that nobody could tell apart.
+    pub(super) fn stored_entrypoint(&self, connector: &str) -> Option<&Settings> {
+        let listeners = self.current.map(|api| api.listeners.as_slice()).unwrap_or_default();
+        let mut entrypoints = listeners.iter().flat_map(|listener| &listener.entrypoints);
+        entrypoints.find(|entrypoint| entrypoint.connector == connector)?.configuration.as_ref()
+    }
+
     /// The stored group of the same name and connector, which masked secrets may refer to.
     pub(super) fn stored_group(&self, name: &str, connector: &str) -> Option<&EndpointGroup> {
         let groups = self.current.map(|api| api.endpoint_groups.as_slice()).unwrap_or_default();

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 mod analytics;
 mod configuration;
 mod cors;
+mod dead_letter;
 mod direction;
 mod endpoint;
 mod flow;
@@ -95,6 +96,7 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     }
     quality::settle(&node, &mut api);
     direction::check(&node, &api);
+    dead_letter::check(&node, &api);
     report.finish(api)
 }
 

@@ -18,6 +18,7 @@ use crate::http::ids::Ids;
 use crate::stop::{Lease, Stop};
 use crate::table::facts::ApiFacts;
 use attributes::Attributes;
+use definition::consumer::SubscriptionResource;
 use http::HeaderMap;
 use request::Request;
 use response::Response;
@@ -61,6 +62,20 @@ pub(crate) struct Consumer {
     pub(crate) client_id: Option<Arc<str>>,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) push: bool,
+}
+
+impl Consumer {
+    /// Of a subscription.
+    pub(crate) fn of(subscription: &SubscriptionResource) -> Self {
+        Consumer {
+            subscription: subscription.id.as_str().into(),
+            application: subscription.application.as_str().into(),
+            application_name: Some(subscription.application_name.as_str().into()),
+            client_id: subscription.client_id.as_deref().map(Into::into),
+            metadata: subscription.metadata.clone(),
+            push: subscription.push,
+        }
+    }
 }
 
 impl Call {

@@ -180,15 +180,8 @@ fn fits(subscription: &Subscription, api: &str, plan: &str) -> bool {
 }
 
 fn subscription(resource: SubscriptionResource) -> Subscription {
-    let id: Arc<str> = resource.id.as_str().into();
-    let consumer = Consumer {
-        subscription: Arc::clone(&id),
-        application: resource.application.as_str().into(),
-        application_name: Some(resource.application_name.as_str().into()),
-        client_id: resource.client_id.as_deref().map(Into::into),
-        metadata: resource.metadata.clone(),
-        push: resource.push,
-    };
+    let consumer = Consumer::of(&resource);
+    let id = Arc::clone(&consumer.subscription);
     let plan = resource.plan.clone();
     Subscription { id, plan, consumer: Arc::new(consumer), stop: Arc::<Stop>::default(), resource }
 }

@@ -11,7 +11,7 @@ pub(crate) mod http2;
 pub(crate) mod ids;
 pub(crate) mod io;
 pub(crate) mod listener;
-mod process;
+pub(crate) mod process;
 pub(crate) mod query;
 pub(crate) mod reply;
 pub(crate) mod respond;

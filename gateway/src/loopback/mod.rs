@@ -17,6 +17,7 @@ mod table;
 mod websocket;
 
 use crate::app::{GatewayConfig, Running, start};
+use crate::networks::CallbackNetworks;
 use crate::sync::{Applier as _, ApplyChange, ApplyOp, ApplyOutcome, Level};
 use crate::trust::TrustedProxies;
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
@@ -63,6 +64,7 @@ impl Gateway {
             api_key_parameter: None,
             rate_limit_store: None,
             trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
+            callback_networks: CallbackNetworks::default().with_loopback(),
             metrics: recorder(),
         };
         let shutdown = CancellationToken::new();

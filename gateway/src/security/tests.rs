@@ -44,7 +44,7 @@ impl Api {
         .unwrap();
         let resources = Resources::build(&[resource], &shared).unwrap();
         let builder = Builder { resources: &resources, shared: &shared, mode: FlowMode::Default };
-        let plans = build(&plans, &builder)?;
+        let (plans, _) = build(&plans, &builder)?;
         let api = Api { plans, shared };
         for plan in ["jwt", "oauth2", "key"] {
             api.put(

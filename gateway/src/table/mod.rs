@@ -61,6 +61,12 @@ impl Table {
         &self.shared.consumers
     }
 
+    /// The API of this id, while it serves.
+    pub(crate) async fn api(&self, id: &str) -> Option<Arc<ApiRuntime>> {
+        let held = self.held.lock().await;
+        held.get(id)?.serving.as_ref().map(|(_, runtime)| Arc::clone(runtime))
+    }
+
     /// Ends every stream: the node goes away.
     pub async fn shut_down(&self) {
         for held in self.held.lock().await.values() {
@@ -179,7 +185,7 @@ impl Applier for Table {
 
 /// An API without a plan is there, and nobody can call it.
 fn level(runtime: &ApiRuntime) -> Level {
-    if runtime.plans.is_empty() { Level::Degraded } else { Level::Active }
+    if runtime.plans.is_empty() && runtime.push_plans.is_empty() { Level::Degraded } else { Level::Active }
 }
 
 fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcome {

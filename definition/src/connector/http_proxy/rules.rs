@@ -75,7 +75,8 @@ fn header_rules(index: usize, header: &Header, found: &mut Vec<Violation>) {
     }
 }
 
-fn proxy_rules(proxy: &UpstreamProxy, found: &mut Vec<Violation>) {
+/// Every fault of a proxy on the way.
+pub(crate) fn proxy_rules(proxy: &UpstreamProxy, found: &mut Vec<Violation>) {
     if !proxy.enabled || proxy.use_system_proxy {
         return;
     }

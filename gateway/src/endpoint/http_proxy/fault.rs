@@ -21,6 +21,8 @@ pub(super) enum Fault {
     Closed,
     /// What the backend sent is no HTTP, or an upstream proxy does not do its part.
     Protocol,
+    /// The gateway does not connect to such addresses on behalf of whoever chose the place.
+    Forbidden,
     /// The body of the request broke off: the caller is gone.
     Request,
 }
@@ -35,7 +37,7 @@ impl Fault {
             Fault::ConnectTimeout => timeout(key::CLIENT_CONNECT_TIMEOUT),
             Fault::ReadTimeout => timeout(key::CLIENT_READ_TIMEOUT),
             Fault::PoolExhausted => of(StatusCode::SERVICE_UNAVAILABLE, key::CLIENT_POOL_EXHAUSTED),
-            Fault::Refused => gateway(key::CLIENT_CONNECTION_REFUSED),
+            Fault::Refused | Fault::Forbidden => gateway(key::CLIENT_CONNECTION_REFUSED),
             Fault::Dns => gateway(key::CLIENT_DNS_ERROR),
             Fault::Unreachable => gateway(key::CLIENT_UNREACHABLE),
             Fault::Tls => gateway(key::CLIENT_TLS_ERROR),

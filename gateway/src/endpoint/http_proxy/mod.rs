@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod caller;
 mod client;
 mod connect;
 mod exchange;
@@ -35,9 +36,11 @@ use definition::expression::Template;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::borrow::Cow;
 use std::sync::Arc;
-use target::{Climbs, Place, Target};
+use target::{Climbs, Target};
 
+pub(crate) use caller::{Behaviour, Caller, NoAnswer};
 pub use shared::Clients;
+pub(crate) use target::Place;
 pub use upstream::Upstream;
 
 /// One endpoint.

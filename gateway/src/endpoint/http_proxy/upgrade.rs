@@ -39,7 +39,7 @@ pub(super) async fn upgrade(proxy: &HttpProxy, call: &mut Call, place: &Place) -
     headers.insert(CONNECTION, UPGRADING);
     headers.insert(UPGRADE, WEBSOCKET);
     let body = RequestBody::new(Body::Empty, None);
-    let request = proxy.request1(Method::GET, place, headers, body, false).map_err(Fault::failure)?;
+    let request = proxy.client.request1(Method::GET, place, headers, body, false).map_err(Fault::failure)?;
     let Shaken { mut headers, socket: (backend, early), permit } =
         shake(&proxy.client, place, request).await?;
     headers::answer(&mut headers);

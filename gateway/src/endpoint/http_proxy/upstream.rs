@@ -62,7 +62,7 @@ impl fmt::Debug for Upstream {
 
 impl Upstream {
     /// The proxy of an endpoint's settings. `system`: the one of the node.
-    pub(super) fn of(settings: &UpstreamProxy, system: Option<&Upstream>) -> Result<Upstream, FactoryError> {
+    pub(crate) fn of(settings: &UpstreamProxy, system: Option<&Upstream>) -> Result<Upstream, FactoryError> {
         let wrong = |member: &str, message: &str| FactoryError {
             path: format!("proxy.{member}"),
             message: message.to_owned(),
