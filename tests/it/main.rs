@@ -12,6 +12,7 @@ mod management;
 mod message_policies;
 mod proxy;
 mod proxy_policies;
+mod push;
 mod redeploy;
 mod security;
 mod sync;

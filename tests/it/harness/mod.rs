@@ -14,6 +14,7 @@ pub(crate) mod peer;
 pub(crate) mod ports;
 pub(crate) mod posts;
 pub(crate) mod process;
+pub(crate) mod receiver;
 pub(crate) mod records;
 pub(crate) mod redis;
 pub(crate) mod services;
