@@ -1,5 +1,6 @@
 //! The data plane: stateless nodes that bridge web clients to brokers.
 
+mod apart;
 pub mod app;
 mod call;
 mod callout;
@@ -27,6 +28,7 @@ mod proxy;
 mod push;
 mod resource;
 mod security;
+mod seldom;
 mod stop;
 pub mod sync;
 pub mod table;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::fmt;
 
 tokens! {
     /// Formats of stores; without one there is no store.
@@ -42,6 +43,8 @@ struct TrustStoreSettings {
     format: StoreFormat,
     /// File on the gateway.
     path: Option<String>,
+    /// Another spelling of `path`.
+    location: Option<String>,
     /// The store itself, base64 unless it is PEM.
     content: Option<String>,
     /// Password of the store.
@@ -57,6 +60,8 @@ struct KeyStoreSettings {
     format: StoreFormat,
     /// File on the gateway.
     path: Option<String>,
+    /// Another spelling of `path`.
+    location: Option<String>,
     /// The store itself, base64.
     #[schemars(extend("x-secret" = true))]
     content: Option<String>,
@@ -65,7 +70,7 @@ struct KeyStoreSettings {
     password: Option<String>,
     /// Entry to use; absent: the only key.
     alias: Option<String>,
-    /// Password of the key; absent: that of the store.
+    /// Password of the key; absent: that of the store, and for a PEM key none.
     #[schemars(extend("x-secret" = true))]
     key_password: Option<String>,
     /// File of the PEM certificates, the gateway's own first.
@@ -80,7 +85,7 @@ struct KeyStoreSettings {
 }
 
 /// How certificates of servers are judged, and which one is shown to them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ssl {
     pub hostname_verifier: bool,
     pub trust_all: bool,
@@ -96,7 +101,7 @@ impl Default for Ssl {
 }
 
 /// Where a part of a store is.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Material {
     /// A file on the gateway.
     Path(String),
@@ -104,8 +109,17 @@ pub enum Material {
     Content(Vec<u8>),
 }
 
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Material::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Material::Content(_) => f.write_str("Content"),
+        }
+    }
+}
+
 /// Certificates that are trusted.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TrustStore {
     /// Neither `None` nor `Unset`.
     pub format: StoreFormat,
@@ -113,12 +127,20 @@ pub struct TrustStore {
     pub password: Option<String>,
 }
 
+impl fmt::Debug for TrustStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustStore").field("material", &self.material).finish_non_exhaustive()
+    }
+}
+
 /// A certificate with its key.
-#[derive(Debug, Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum KeyStore {
     Pem {
         certificates: Material,
         key: Material,
+        /// Of a key in an encrypted PKCS#8 form.
+        key_password: Option<String>,
     },
     Store {
         pkcs12: bool,
@@ -129,6 +151,16 @@ pub enum KeyStore {
     },
 }
 
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let material = match self {
+            KeyStore::Pem { key, .. } => key,
+            KeyStore::Store { material, .. } => material,
+        };
+        f.debug_struct("KeyStore").field("material", material).finish_non_exhaustive()
+    }
+}
+
 impl Ssl {
     /// The members that name files of the gateway.
     pub fn files(&self) -> Vec<&'static str> {
@@ -136,7 +168,7 @@ impl Ssl {
         let keys = match &self.key_store {
             None => Vec::new(),
             Some(KeyStore::Store { material, .. }) => vec![("keyStore.path", material)],
-            Some(KeyStore::Pem { certificates, key }) => {
+            Some(KeyStore::Pem { certificates, key, .. }) => {
                 vec![("keyStore.certPath", certificates), ("keyStore.keyPath", key)]
             }
         };
@@ -161,13 +193,27 @@ impl SslSettings {
             .filter(|(_, store)| is_store(store.format))
     }
 
+    /// Whether these settings ask for TLS, where nothing else says so. Forms leave stores behind that nobody chose;
+    /// only somebody who writes by hand sends none at all, and wants the public authorities.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let stores = [&self.trust_store, &self.truststore].iter().any(|store| store.is_some())
+            || [&self.key_store, &self.keystore].iter().any(|store| store.is_some());
+        self.trust_all || self.trust().is_some() || self.key().is_some() || !stores
+    }
+
     /// Every fault. `at`: the path of these settings, relative to what the violations are relative to.
     pub(crate) fn violations(&self, at: &str) -> Vec<Violation> {
         let mut found = Vec::new();
         if let Some((name, store)) = self.trust() {
             let binary = store.format != StoreFormat::Pem;
             let name = &format!("{at}.{name}");
-            material(name, ("path", &store.path), ("content", &store.content), binary, &mut found);
+            material(
+                name,
+                ("path", file(&store.path, &store.location)),
+                ("content", &store.content),
+                binary,
+                &mut found,
+            );
             password(name, store.format, store.password.as_ref(), &mut found);
         }
         if let Some((name, store)) = self.key() {
@@ -183,7 +229,13 @@ impl SslSettings {
                     &mut found,
                 );
             } else {
-                material(name, ("path", &store.path), ("content", &store.content), true, &mut found);
+                material(
+                    name,
+                    ("path", file(&store.path, &store.location)),
+                    ("content", &store.content),
+                    true,
+                    &mut found,
+                );
                 password(name, store.format, store.password.as_ref(), &mut found);
             }
         }
@@ -199,7 +251,7 @@ impl SslSettings {
                 let binary = store.format != StoreFormat::Pem;
                 Some(TrustStore {
                     format: store.format,
-                    material: take(&store.path, &store.content, binary)?,
+                    material: take(file(&store.path, &store.location), &store.content, binary)?,
                     password: store.password.clone(),
                 })
             }),
@@ -213,11 +265,12 @@ fn key_store(store: &KeyStoreSettings) -> Option<KeyStore> {
         return Some(KeyStore::Pem {
             certificates: take(&store.cert_path, &store.cert_content, false)?,
             key: take(&store.key_path, &store.key_content, false)?,
+            key_password: given(&store.key_password).map(str::to_owned),
         });
     }
     Some(KeyStore::Store {
         pkcs12: store.format == StoreFormat::Pkcs12,
-        material: take(&store.path, &store.content, true)?,
+        material: take(file(&store.path, &store.location), &store.content, true)?,
         password: store.password.clone(),
         alias: given(&store.alias).map(str::to_owned),
         key_password: given(&store.key_password).map(str::to_owned),
@@ -228,8 +281,14 @@ fn is_store(format: StoreFormat) -> bool {
     !matches!(format, StoreFormat::None | StoreFormat::Unset)
 }
 
-fn given(text: &Option<String>) -> Option<&str> {
+/// A text that is more than blanks.
+pub(super) fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Forms send every member, so a blank one says nothing.
+fn file<'a>(path: &'a Option<String>, location: &'a Option<String>) -> &'a Option<String> {
+    if given(path).is_some() { path } else { location }
 }
 
 /// The content goes before the path: forms send both, one of them empty.
@@ -241,7 +300,8 @@ fn take(path: &Option<String>, content: &Option<String>, binary: bool) -> Option
     }
 }
 
-fn decode(content: &str) -> Option<Vec<u8>> {
+/// The bytes of a binary store.
+pub(super) fn decode(content: &str) -> Option<Vec<u8>> {
     let compact: String = content.split_whitespace().collect();
     STANDARD.decode(compact).ok()
 }

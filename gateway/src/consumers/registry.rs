@@ -37,12 +37,20 @@ impl Registry {
         let old = self.take_subscription(&resource.id);
         let mut subscription = subscription(resource);
         let live = subscription.is_live(now_ms);
-        // Open streams live on as long as the subscription does, whatever else changed.
+        // Open streams live on as long as the subscription does, and see its metadata as it is now. Those of tokens that
+        // name another client than the subscription does now end: it was that name that let them in.
+        let goes_on = |old: &Subscription, new: &SubscriptionResource| {
+            live && old.resource.api == new.api
+                && old.resource.client_id == new.client_id
+                && old.stop.reason().is_none()
+        };
         match old {
-            Some(old)
-                if live && old.resource.api == subscription.resource.api && old.stop.reason().is_none() =>
-            {
+            Some(old) if goes_on(&old, &subscription.resource) => {
                 subscription.stop = Arc::clone(&old.stop);
+                let metadata = old.consumer.metadata.clone();
+                metadata.replace(subscription.resource.metadata.clone());
+                subscription.consumer =
+                    Arc::new(Consumer { metadata, ..Consumer::clone(&subscription.consumer) });
             }
             Some(old) => old.stop.signal(StopReason::AccessEnded),
             None => {}

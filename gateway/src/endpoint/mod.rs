@@ -13,16 +13,21 @@ use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
 use async_trait::async_trait;
 use definition::api::{Qos, Settings};
+pub use evaluated::Evaluated;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(crate) mod evaluated;
 pub(crate) mod fanout;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
+pub mod mqtt5;
+pub mod rabbitmq;
+pub mod solace;
 
 /// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
 ///
@@ -42,6 +47,11 @@ pub trait Endpoint: Send + Sync {
     /// nobody does, it does not.
     fn recovers(&self, qos: Qos) -> bool {
         matches!(qos, Qos::AtMostOnce | Qos::AtLeastOnce)
+    }
+
+    /// Settings that are evaluated for each call, before the endpoint is used.
+    fn evaluated(&self) -> &[Evaluated] {
+        &[]
     }
 
     /// Asks the broker whether it answers.
@@ -151,6 +161,12 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Publishers, shared sources and sessions of MQTT brokers.
+    pub(crate) mqtt: Arc<mqtt5::client::Clients>,
+    /// Connections and shared sources by target.
+    pub rabbitmq: Arc<rabbitmq::Clients>,
+    /// Connections to Solace by effective settings.
+    pub solace: Arc<solace::Clients>,
     /// HTTP clients by effective settings.
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
@@ -177,6 +193,10 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("kafka", kafka::build),
     ("kafka-advanced", kafka::build),
     ("mock", mock::build),
+    ("mqtt5", mqtt5::build),
+    ("mqtt5-advanced", mqtt5::build),
+    ("rabbitmq", rabbitmq::build),
+    ("solace", solace::build),
 ];
 
 /// The factory of a connector id.

@@ -8,7 +8,7 @@ use super::serve::Peer;
 use crate::call::Call;
 use crate::call::body::Body;
 use crate::consumers::Consumers;
-use crate::endpoint::{Backend, Endpoint};
+use crate::endpoint::{Backend, Endpoint, evaluated};
 use crate::entrypoint::{Entrypoint, Exchange, Handler, resume_position};
 use crate::failure::{Failure, key};
 use crate::flow::bridge::{Bridge, Received};
@@ -157,6 +157,7 @@ async fn messages(
     chosen: &Chosen,
 ) -> Result<Reply, Failure> {
     let endpoint = choose(api, entrypoint, kind, call)?;
+    let attributes = evaluated::attributes(&*endpoint, call).await?;
     let received = Received::default();
     let endpoint = bridged(endpoint, chosen, call, &received).await?;
     let body = call.request.body.take();
@@ -169,7 +170,7 @@ async fn messages(
         stop: &api.stop,
         lease: call.lease.as_ref(),
         meter: &entrypoint.meter,
-        attributes: &call.attributes.shared(),
+        attributes: &attributes,
     };
     let mut reply = handler.handle(exchange, body).await?;
     if chosen.iter().any(|flow| !flow.response.is_empty()) {

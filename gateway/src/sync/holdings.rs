@@ -5,8 +5,9 @@
 //! explanation.
 
 use super::status::EnvironmentStatus;
-use super::{ApplyChange, ApplyOp, ApplyOutcome, Level, Problem, READABLE};
+use super::{ApplyChange, ApplyOp, ApplyOutcome, Degraded, ENDPOINT_UNAVAILABLE, Level, Problem, READABLE};
 use bytes::Bytes;
+use definition::deployment::KIND_API;
 use definition::digest::{Digest, resource_digest, set_digest};
 use proto::sync::v1::{Batch, BatchKind, Change, Held as WireHeld, Operation, ResumePoint};
 use std::collections::BTreeMap;
@@ -82,6 +83,14 @@ pub(super) enum Finished {
 impl Holdings {
     pub(super) fn environment(&mut self, name: &str) -> &mut Environment {
         self.environments.entry(name.to_owned()).or_default()
+    }
+
+    /// The environments in which something changed.
+    pub(super) fn degrade(&mut self, degraded: &Degraded) -> Vec<String> {
+        let changed = |(name, environment): (&String, &mut Environment)| {
+            environment.degrade(degraded).then(|| name.clone())
+        };
+        self.environments.iter_mut().filter_map(changed).collect()
     }
 
     pub(super) fn resume(&self) -> Vec<ResumePoint> {
@@ -169,6 +178,28 @@ impl Environment {
             Some(ApplyOutcome { kind, id, digest: Some(resource.digest), level, problem: Some(problem) })
         });
         rows.collect()
+    }
+
+    /// Takes in what shows after content was put in place; a problem of putting it in place says more. Answers whether
+    /// anything changed.
+    pub(super) fn degrade(&mut self, degraded: &Degraded) -> bool {
+        let mut changed = false;
+        for ((kind, id), resource) in self.resources.iter_mut().filter(|((kind, _), _)| kind == KIND_API) {
+            let known = resource.exception.as_ref();
+            if known.is_some_and(|(_, problem)| problem.code != ENDPOINT_UNAVAILABLE) {
+                continue;
+            }
+            let found = degraded
+                .get(id)
+                .filter(|(digest, _)| resource.digest == *digest && resource.serving == Some(*digest))
+                .map(|(_, problem)| (Level::Degraded, problem.clone()));
+            if resource.exception != found {
+                tracing::debug!(kind, id, degraded = found.is_some(), "how a resource serves has changed");
+                resource.exception = found;
+                changed = true;
+            }
+        }
+        changed
     }
 
     /// What was under way is void: a session begins, or the inventory is told again.

@@ -17,6 +17,7 @@ use definition::consumer::{
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
 use definition::digest::Digest;
 use secrecy::SecretString;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -85,6 +86,9 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Code of problems with what is behind an API, which come and go while it serves.
+pub const ENDPOINT_UNAVAILABLE: &str = "ENDPOINT_UNAVAILABLE";
+
 /// The outcome of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplyOutcome {
@@ -96,11 +100,19 @@ pub struct ApplyOutcome {
     pub problem: Option<Problem>,
 }
 
+/// APIs that serve with a problem found after they were put in place, by id, with the content that the problem is about.
+pub type Degraded = BTreeMap<String, (Digest, Problem)>;
+
 /// Builds and swaps; implemented by the gateway's table.
 pub trait Applier: Send + Sync + 'static {
     /// Applies a batch atomically: each change is built alone; good ones are swapped in together; a bad one leaves its
     /// old version serving. Gives one outcome per change.
     fn apply(&self, changes: Vec<ApplyChange>) -> impl Future<Output = Vec<ApplyOutcome>> + Send;
+
+    /// Problems that show later, as they come and go; by default there are none.
+    fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
+        watch::channel(Arc::default()).1
+    }
 
     /// Where management's assignments of push subscriptions go; `None`: this gateway takes none.
     fn owns(&self) -> Option<&Arc<Assignments>> {

@@ -2,7 +2,7 @@
 
 use super::holdings::{Checked, Finished, Holdings, Verdict};
 use super::status::Publisher;
-use super::{Applier, ApplyOutcome, Assignments, Identity, Level, READABLE, apply};
+use super::{Applier, ApplyOutcome, Assignments, Degraded, Identity, Level, READABLE, apply};
 use bytes::Bytes;
 use definition::consumer::{CAPABILITY_PUSH, PUSH_LEASE_MS, PUSH_VERSION};
 use proto::sync::v1::{
@@ -11,7 +11,7 @@ use proto::sync::v1::{
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
@@ -72,6 +72,8 @@ pub(super) struct Session<'a, A> {
     welcomed: bool,
     /// When management hears from here again.
     heartbeat: Instant,
+    /// What shows after content was put in place; `None`: nothing ever will.
+    degraded: Option<watch::Receiver<Arc<Degraded>>>,
 }
 
 impl Upward {
@@ -140,7 +142,11 @@ impl<'a, A: Applier> Session<'a, A> {
     ) -> Self {
         let Link { up, down } = link;
         let heartbeat = Instant::now() + heartbeat_period();
-        Session { identity, applier, publisher, holdings, up, down, welcomed: false, heartbeat }
+        let mut degraded = applier.degraded();
+        // What changed while there was no session.
+        degraded.mark_changed();
+        let degraded = Some(degraded);
+        Session { identity, applier, publisher, holdings, up, down, welcomed: false, heartbeat, degraded }
     }
 
     /// Runs until the session ends or `shutdown`, then says good-bye.
@@ -182,6 +188,7 @@ impl<'a, A: Applier> Session<'a, A> {
         let message = loop {
             tokio::select! {
                 message = self.down.message() => break message,
+                found = degraded(&mut self.degraded), if self.welcomed => self.degrade(&found).await?,
                 () = tokio::time::sleep_until(self.heartbeat) => {
                     self.up.health(self.applier.owns().is_some_and(|owns| owns.is_draining())).await?;
                     self.heartbeat = Instant::now() + heartbeat_period();
@@ -231,6 +238,15 @@ impl<'a, A: Applier> Session<'a, A> {
             // Moves between management nodes: not in this version.
             Some(down::Message::Redirect(_)) | None => Ok(()),
         }
+    }
+
+    /// Tells management how things serve that were put in place.
+    async fn degrade(&mut self, found: &Degraded) -> Result<(), Ended> {
+        for name in self.holdings.degrade(found) {
+            self.send_snapshot(&name).await?;
+        }
+        self.publisher.held(self.holdings);
+        Ok(())
     }
 
     async fn welcome(&mut self, welcome: Welcome, address: &str) -> Result<(), Ended> {
@@ -423,7 +439,7 @@ impl<'a, A: Applier> Session<'a, A> {
                 code: problem.code,
                 path: problem.path,
                 message: problem.message,
-                retryable: false,
+                retryable: outcome.level == Level::Degraded,
             }),
             kind: outcome.kind,
             id: outcome.id,
@@ -437,6 +453,17 @@ impl<'a, A: Applier> Session<'a, A> {
             self.publisher.ready();
         }
     }
+}
+
+/// The next news of what shows later.
+async fn degraded(news: &mut Option<watch::Receiver<Arc<Degraded>>>) -> Arc<Degraded> {
+    if let Some(receiver) = news {
+        if receiver.changed().await.is_ok() {
+            return Arc::clone(&receiver.borrow_and_update());
+        }
+        *news = None;
+    }
+    std::future::pending().await
 }
 
 fn wire_level(level: Level) -> v1::Level {

@@ -7,6 +7,7 @@ pub(crate) mod balancer;
 pub(crate) mod build;
 pub mod facts;
 pub(crate) mod groups;
+mod outlook;
 pub(crate) mod routes;
 pub(crate) mod runtime;
 
@@ -14,24 +15,26 @@ use crate::consumers::{Consumers, now_ms};
 use crate::endpoint::Shared;
 use crate::health;
 use crate::stop::StopReason;
-use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Assignments, Level, Problem};
+use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Assignments, Degraded, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
 pub use build::Rejection;
 use definition::api::Path;
 use definition::deployment::{ApiDeployment, KIND_API};
 use definition::digest::{Digest, from_canonical};
+use outlook::Outlook;
 use routes::{Route, RouteTable};
 use runtime::ApiRuntime;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
 /// The APIs of this node.
 pub struct Table {
     routes: ArcSwap<RouteTable>,
     held: Mutex<BTreeMap<String, Held>>,
     shared: Shared,
+    outlook: Arc<Outlook>,
     assignments: Arc<Assignments>,
     /// A batch was applied.
     applied: Notify,
@@ -49,7 +52,14 @@ impl Table {
     /// An empty table.
     pub fn new(shared: Shared) -> Self {
         let (assignments, applied) = (Arc::default(), Notify::new());
-        Table { routes: ArcSwap::default(), held: Mutex::default(), shared, assignments, applied }
+        Table {
+            routes: ArcSwap::default(),
+            held: Mutex::default(),
+            shared,
+            outlook: Arc::default(),
+            assignments,
+            applied,
+        }
     }
 
     /// The push subscriptions that this node owns.
@@ -119,8 +129,11 @@ impl Table {
         let built =
             built.unwrap_or_else(|_| Err(Rejection::new("PANIC", "", "the API could not be built: a bug")));
         match built {
-            Ok(runtime) => {
+            Ok(mut runtime) => {
                 let level = level(&runtime);
+                if let Some((_, old)) = &held.serving {
+                    runtime.removed = Arc::clone(&old.removed);
+                }
                 let runtime = Arc::new(runtime);
                 let old = held.serving.replace((*digest, Arc::clone(&runtime)));
                 if let Some((_, old)) = &old {
@@ -128,6 +141,7 @@ impl Table {
                     health::forget(old, Some(&runtime));
                 }
                 health::start(&runtime, &self.shared.health);
+                self.outlook.watch(&runtime, *digest);
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
                 Ok(level)
@@ -184,9 +198,16 @@ impl Applier for Table {
         self.shared.consumers.measure();
         for (runtime, reason) in replaced {
             runtime.stop.signal(reason);
+            if reason == StopReason::Stopped {
+                runtime.removed.signal(reason);
+            }
         }
         self.applied.notify_one();
         outcomes
+    }
+
+    fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
+        self.outlook.degraded()
     }
 
     fn owns(&self) -> Option<&Arc<Assignments>> {

@@ -2,6 +2,7 @@
 //!
 //! A file that says JKS and holds PKCS12 is read all the same, as Java does: its own tools write such files.
 
+use super::private_key;
 use definition::connector::ssl::{KeyStore, Material, StoreFormat, TrustStore};
 use jks::KeyStore as Jks;
 use p12_keystore::{KeyStore as Pkcs12, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKeyChain};
@@ -46,10 +47,9 @@ pub(super) fn trusted(store: &TrustStore, seen: &mut Sha256) -> Result<Vec<Certi
 /// The certificate and key of a key store. Errors say why it cannot be used.
 pub(super) fn identity(store: &KeyStore, seen: &mut Sha256) -> Result<Identity, String> {
     match store {
-        KeyStore::Pem { certificates, key } => {
+        KeyStore::Pem { certificates, key, key_password } => {
             let chain = pem_certificates(&read(certificates, seen)?)?;
-            let key = PrivateKeyDer::from_pem_slice(&read(key, seen)?)
-                .map_err(|error| format!("the PEM key cannot be read: {error}"))?;
+            let key = private_key::read(&read(key, seen)?, key_password.as_deref())?;
             Ok((chain, key))
         }
         KeyStore::Store { pkcs12, material, password, alias, key_password } => {

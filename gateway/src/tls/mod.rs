@@ -1,9 +1,12 @@
 //! TLS to brokers and backends: whom to trust, how strictly, and which certificate to show.
 
 mod keystore;
+mod pem;
+mod private_key;
 
 use crate::endpoint::FactoryError;
 use definition::connector::ssl::Ssl;
+pub(crate) use pem::Pem;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod applications;
+mod catalogue;
 mod errors;
 mod life_cycle;
 mod lists;
@@ -163,8 +164,13 @@ impl Rest {
 
     /// Gives an API a published plan of a security type and answers its id.
     pub(crate) async fn plan_of(&self, api: &str, security: &str, validation: &str) -> String {
+        let configuration = match security {
+            "jwt" => json!({"signature": "HMAC_HS256", "resolverParameter": "a secret"}),
+            "oauth2" => json!({"oauthResource": "{#api.properties['server']}"}),
+            _ => Value::Null,
+        };
         let plan = json!({"name": security, "description": "d", "status": "published", "validation": validation,
-            "security": {"type": security}});
+            "security": {"type": security, "configuration": configuration}});
         let created = self.post(&format!("{api}/plans"), &plan).await.is(201).json();
         created["id"].as_str().unwrap().to_owned()
     }

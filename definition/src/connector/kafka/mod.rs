@@ -4,20 +4,28 @@
 //! block that was sent is enabled unless it says otherwise, and a direction without a block is enabled exactly when
 //! there are topics for it.
 
+mod jaas;
+mod login;
 mod rules;
+mod security;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod topic_pattern;
 
 use super::settings::SettingsSchema;
 use super::{EndpointSpec, Feature, Mode};
 use crate::api::{ApiType, Settings};
+use crate::expression::Template;
 use crate::qos::EndpointKind;
 use crate::token::tokens;
 use crate::violation::Violation;
 use std::sync::LazyLock;
 
-pub use settings::{SaslMechanism, StoreType};
+pub use login::Login;
+pub use security::{Sasl, Security};
+pub use settings::{SaslMechanism, SecurityProtocol};
+pub use topic_pattern::TopicPattern;
 
 pub static SPEC: EndpointSpec = EndpointSpec {
     id: "kafka",
@@ -56,31 +64,24 @@ tokens! {
     pub enum CompressionType { None = "none", Gzip = "gzip", Snappy = "snappy", Lz4 = "lz4", Zstd = "zstd" }
 }
 
-tokens! {
-    /// Protocol of the broker's listener.
-    pub enum SecurityProtocol {
-        Plaintext = "PLAINTEXT", SaslPlaintext = "SASL_PLAINTEXT", SaslSsl = "SASL_SSL", Ssl = "SSL",
-    }
-}
-
 /// Settings of an endpoint, merged from both spellings and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Kafka {
-    /// `host:port`, separated by commas, without blanks.
+    /// `host:port`, separated by commas, without blanks. A template when `templates` names it.
     pub bootstrap_servers: String,
     pub consumer: KafkaConsumer,
     pub producer: KafkaProducer,
-    pub security: SecurityProtocol,
+    pub security: Security,
 }
 
 /// The reading side.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KafkaConsumer {
     pub enabled: bool,
-    /// Never empty when enabled.
+    /// Never empty when enabled, unless there is a pattern.
     pub topics: Vec<String>,
     /// Excludes `topics`.
-    pub topic_pattern: Option<String>,
+    pub topic_pattern: Option<TopicPattern>,
     pub encode_message_id: bool,
     pub auto_offset_reset: AutoOffsetReset,
     pub check_topic_existence: bool,
@@ -112,13 +113,28 @@ fn enabled(settings: &Settings) -> Vec<Mode> {
 }
 
 impl Kafka {
-    /// Reads effective settings. Paths of violations are relative to the settings.
+    /// Reads effective settings as their author wrote them. Paths of violations are relative to the settings.
     pub fn parse(settings: &Settings) -> Result<Kafka, Vec<Violation>> {
+        Kafka::read(settings, false)
+    }
+
+    /// Reads settings whose expressions were evaluated: what still looks like one is text.
+    pub fn evaluated(settings: &Settings) -> Result<Kafka, Vec<Violation>> {
+        Kafka::read(settings, true)
+    }
+
+    fn read(settings: &Settings, evaluated: bool) -> Result<Kafka, Vec<Violation>> {
         let settings: settings::KafkaSettings = schema().read(settings)?;
-        let violations = rules::violations(&settings);
+        let violations = rules::violations(&settings, evaluated);
         if !violations.is_empty() {
             return Err(violations);
         }
-        Ok(rules::merge(settings))
+        Ok(rules::merge(settings, evaluated))
+    }
+
+    /// Settings that hold expressions, by their paths. They are evaluated for each call.
+    pub fn templates(settings: &Settings) -> Vec<(&'static str, Template)> {
+        let settings: Result<settings::KafkaSettings, _> = schema().read(settings);
+        settings.map(|settings| rules::templates(&settings)).unwrap_or_default()
     }
 }

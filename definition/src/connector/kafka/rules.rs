@@ -1,17 +1,29 @@
 //! What the schema cannot say about Kafka settings, and how the two spellings become one view.
 
-use super::settings::{ConsumerSettings, KafkaSettings, ProducerSettings};
-use super::{AutoOffsetReset, CompressionType, Kafka, KafkaConsumer, KafkaProducer, SecurityProtocol};
+use super::security::{JAAS, Security};
+use super::settings::{ConsumerSettings, KafkaSettings, ProducerSettings, SecurityProtocol};
+use super::{AutoOffsetReset, CompressionType, Kafka, KafkaConsumer, KafkaProducer, TopicPattern};
+use crate::expression::Template;
 use crate::reader::quote;
 use crate::violation::Violation;
 
 /// Kafka's own limit, characters.
 const TOPIC_NAME_MAX: usize = 249;
 
-/// Every fault beyond the schema.
-pub(super) fn violations(settings: &KafkaSettings) -> Vec<Violation> {
+/// Path of the addresses.
+const SERVERS: &str = "bootstrapServers";
+
+/// Every fault beyond the schema. `evaluated`: what looks like an expression is text.
+pub(super) fn violations(settings: &KafkaSettings, evaluated: bool) -> Vec<Violation> {
     let mut found = Vec::new();
-    bootstrap_servers(&settings.bootstrap_servers, &mut found);
+    match Template::parse(&settings.bootstrap_servers) {
+        Ok(template) if !evaluated && template.literal().is_none() => {}
+        Err(error) if !evaluated => {
+            let message = format!("{SERVERS}: the expression cannot be read: {error}");
+            found.push(Violation::new(SERVERS, "data.invalid", message));
+        }
+        Ok(_) | Err(_) => bootstrap_servers(&settings.bootstrap_servers, &mut found),
+    }
     topics("topics", settings.topics.as_deref(), &mut found);
     if let Some(consumer) = &settings.consumer {
         consumer_rules(consumer, settings.topics.is_some(), &mut found);
@@ -22,33 +34,32 @@ pub(super) fn violations(settings: &KafkaSettings) -> Vec<Violation> {
             found.push(no_topics("producer"));
         }
     }
-    if let Some(security) = &settings.security
-        && security.protocol != SecurityProtocol::Plaintext
-    {
-        let what = format!("the security protocol {}", security.protocol);
-        found.push(unavailable("security.protocol", &what, "use PLAINTEXT"));
+    if let Some(security) = &settings.security {
+        security.violations(evaluated, &mut found);
     }
     found
 }
 
+/// Settings that hold expressions, by their paths.
+pub(super) fn templates(settings: &KafkaSettings) -> Vec<(&'static str, Template)> {
+    let servers = Template::parse(&settings.bootstrap_servers).ok();
+    let servers = servers.filter(|template| template.literal().is_none());
+    let line = settings.security.as_ref().and_then(|security| security.jaas_template());
+    servers.map(|servers| (SERVERS, servers)).into_iter().chain(line.map(|line| (JAAS, line))).collect()
+}
+
 fn consumer_rules(consumer: &ConsumerSettings, shared_topics: bool, found: &mut Vec<Violation>) {
     topics("consumer.topics", consumer.topics.as_deref(), found);
-    if consumer.topic_pattern.is_some() {
+    if let Some(pattern) = &consumer.topic_pattern {
         if consumer.topics.is_some() {
             let message = "consumer.topics and consumer.topicPattern exclude each other, remove one of them";
             found.push(Violation::new("consumer.topics", "data.invalid", message));
         }
-        found.push(unavailable("consumer.topicPattern", "reading by pattern", "list the topics instead"));
-    }
-    if consumer.check_topic_existence == Some(true) {
-        found.push(unavailable("consumer.checkTopicExistence", "the check", "set it to false or remove it"));
-    }
-    if consumer.remove_confluent_header == Some(true) {
-        found.push(unavailable(
-            "consumer.removeConfluentHeader",
-            "the removal",
-            "set it to false or remove it",
-        ));
+        if let Err(error) = TopicPattern::parse(pattern) {
+            let path = "consumer.topicPattern";
+            let message = format!("{path} is no regular expression: {error}");
+            found.push(Violation::new(path, "data.invalid", message));
+        }
     }
     let named = consumer.topics.is_some() || consumer.topic_pattern.is_some() || shared_topics;
     if consumer.enabled && !named {
@@ -60,10 +71,6 @@ fn no_topics(side: &str) -> Violation {
     let message =
         format!("{side}.topics is required while the {side} is enabled: name a topic or disable it");
     Violation::new(format!("{side}.topics"), "data.invalid", message)
-}
-
-fn unavailable(path: &str, what: &str, fix: &str) -> Violation {
-    Violation::new(path, "data.invalid", format!("{path}: {what} is not available in this version, {fix}"))
 }
 
 fn bootstrap_servers(servers: &str, found: &mut Vec<Violation>) {
@@ -105,14 +112,23 @@ fn topics(path: &str, topics: Option<&[String]>, found: &mut Vec<Violation>) {
 }
 
 /// The one view of both spellings. Call it on settings without violations.
-pub(super) fn merge(settings: KafkaSettings) -> Kafka {
+pub(super) fn merge(settings: KafkaSettings, evaluated: bool) -> Kafka {
     let shared = distinct(settings.topics.unwrap_or_default());
-    let servers: Vec<&str> = settings.bootstrap_servers.split(',').map(str::trim).collect();
+    let literal = |text: &str| Template::parse(text).is_ok_and(|template| template.literal().is_some());
+    let bootstrap_servers = match evaluated || literal(&settings.bootstrap_servers) {
+        true => settings.bootstrap_servers.split(',').map(str::trim).collect::<Vec<_>>().join(","),
+        // Commas may be a part of an expression.
+        false => settings.bootstrap_servers,
+    };
     Kafka {
-        bootstrap_servers: servers.join(","),
+        bootstrap_servers,
         consumer: consumer(settings.consumer, &shared),
         producer: producer(settings.producer, &shared),
-        security: settings.security.map_or(SecurityProtocol::Plaintext, |security| security.protocol),
+        security: settings
+            .security
+            .map_or(Security { protocol: SecurityProtocol::Plaintext, sasl: None, ssl: None }, |security| {
+                security.merge(evaluated)
+            }),
     }
 }
 
@@ -136,7 +152,7 @@ fn consumer(block: Option<ConsumerSettings>, shared: &[String]) -> KafkaConsumer
     KafkaConsumer {
         enabled: block.enabled,
         topics,
-        topic_pattern: block.topic_pattern,
+        topic_pattern: block.topic_pattern.and_then(|pattern| TopicPattern::parse(&pattern).ok()),
         encode_message_id: block.encode_message_id,
         auto_offset_reset: block.auto_offset_reset,
         check_topic_existence: block.check_topic_existence.unwrap_or(false),

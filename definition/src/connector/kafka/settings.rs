@@ -1,7 +1,8 @@
 //! Kafka settings as authors write them: the flat beta spelling (one `topics` list) and the split 4.x spelling
 //! (topics per direction in the shared part) are members of one struct.
 
-use super::{AutoOffsetReset, CompressionType, SecurityProtocol};
+use super::security::SecuritySettings;
+use super::{AutoOffsetReset, CompressionType};
 use crate::token::tokens;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Kafka")]
 pub(super) struct KafkaSettings {
-    /// Brokers to start from: `host:port`, separated by commas.
+    /// Brokers to start from: `host:port`, separated by commas; may hold expressions.
     #[schemars(length(min = 1))]
     pub(super) bootstrap_servers: String,
     /// Topics of both directions; a list in `consumer` or `producer` takes its place there.
@@ -34,7 +35,7 @@ pub(super) struct ConsumerSettings {
     /// Topics to read.
     #[schemars(length(min = 1))]
     pub(super) topics: Option<Vec<String>>,
-    /// Regular expression of the topics to read; excludes `topics`.
+    /// Regular expression that the whole name of a topic has to match to be read; excludes `topics`.
     #[schemars(length(min = 1))]
     pub(super) topic_pattern: Option<String>,
     /// Whether message ids are base64.
@@ -62,18 +63,11 @@ pub(super) struct ProducerSettings {
     pub(super) compression_type: Option<CompressionType>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SecuritySettings {
+tokens! {
     /// Protocol of the broker's listener.
-    #[serde(default = "plaintext")]
-    pub(super) protocol: SecurityProtocol,
-    /// Authentication.
-    #[serde(rename = "sasl")]
-    _sasl: Option<SaslSettings>,
-    /// Certificates.
-    #[serde(rename = "ssl")]
-    _ssl: Option<SslSettings>,
+    pub enum SecurityProtocol {
+        Plaintext = "PLAINTEXT", SaslPlaintext = "SASL_PLAINTEXT", SaslSsl = "SASL_SSL", Ssl = "SSL",
+    }
 }
 
 tokens! {
@@ -84,96 +78,10 @@ tokens! {
     }
 }
 
-tokens! {
-    /// Formats of key and trust stores.
-    pub enum StoreType { None = "NONE", Jks = "JKS", Pkcs12 = "PKCS12", Pem = "PEM" }
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SaslSettings {
-    /// Mechanism.
-    #[serde(rename = "saslMechanism")]
-    _mechanism: Option<SaslMechanism>,
-    /// Login module line with its credentials.
-    #[serde(rename = "saslJaasConfig")]
-    #[schemars(extend("x-secret" = true))]
-    _jaas_config: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SslSettings {
-    /// Whether the certificate must name the host.
-    #[serde(rename = "hostnameVerifier")]
-    _hostname_verifier: Option<bool>,
-    /// Certificates that are trusted.
-    #[serde(rename = "trustStore")]
-    _trust_store: Option<TrustStore>,
-    /// The client's certificate and key.
-    #[serde(rename = "keyStore")]
-    _key_store: Option<KeyStore>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct TrustStore {
-    /// Format.
-    #[serde(rename = "type")]
-    _store_type: Option<StoreType>,
-    /// File of the store.
-    #[serde(rename = "location")]
-    _location: Option<String>,
-    /// The store itself, base64 when it is binary.
-    #[serde(rename = "content")]
-    _content: Option<String>,
-    /// PEM certificates.
-    #[serde(rename = "certificates")]
-    _certificates: Option<String>,
-    /// Password of the store.
-    #[serde(rename = "password")]
-    #[schemars(extend("x-secret" = true))]
-    _password: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct KeyStore {
-    /// Format.
-    #[serde(rename = "type")]
-    _store_type: Option<StoreType>,
-    /// File of the store.
-    #[serde(rename = "location")]
-    _location: Option<String>,
-    /// The store itself, base64 when it is binary.
-    #[serde(rename = "content")]
-    #[schemars(extend("x-secret" = true))]
-    _content: Option<String>,
-    /// Password of the store.
-    #[serde(rename = "password")]
-    #[schemars(extend("x-secret" = true))]
-    _password: Option<String>,
-    /// Password of the key.
-    #[serde(rename = "keyPassword")]
-    #[schemars(extend("x-secret" = true))]
-    _key_password: Option<String>,
-    /// PEM key.
-    #[serde(rename = "key")]
-    #[schemars(extend("x-secret" = true))]
-    _key: Option<String>,
-    /// PEM certificates, the client's first.
-    #[serde(rename = "certificateChain")]
-    _certificate_chain: Option<String>,
-}
-
 fn yes() -> bool {
     true
 }
 
 fn latest() -> AutoOffsetReset {
     AutoOffsetReset::Latest
-}
-
-fn plaintext() -> SecurityProtocol {
-    SecurityProtocol::Plaintext
 }

@@ -263,25 +263,24 @@ fn kafka_directions_and_security_have_their_rules() {
     check_kafka_with(
         "consumer",
         json!({"topics": ["a"], "topicPattern": "a.*"}),
-        "endpointGroups[0].endpoints[0].configuration.consumer.topics data.invalid: consumer.topics and consumer.topicPattern exclude each other, remove one of them\n\
-endpointGroups[0].endpoints[0].configuration.consumer.topicPattern data.invalid: consumer.topicPattern: reading by pattern is not available in this version, list the topics instead",
+        "endpointGroups[0].endpoints[0].configuration.consumer.topics data.invalid: consumer.topics and consumer.topicPattern exclude each other, remove one of them",
+    );
+    check_kafka_with("consumer", json!({"topicPattern": "orders-.*"}), "accepted");
+    check_kafka_with(
+        "consumer",
+        json!({"topicPattern": "orders-("}),
+        r#"endpointGroups[0].endpoints[0].configuration.consumer.topicPattern data.invalid: consumer.topicPattern is no regular expression: "orders-(" has a group without its `)`"#,
     );
     check_kafka_with(
         "consumer",
         json!({"checkTopicExistence": true, "removeConfluentHeader": true}),
-        "endpointGroups[0].endpoints[0].configuration.consumer.checkTopicExistence data.invalid: consumer.checkTopicExistence: the check is not available in this version, set it to false or remove it\n\
-endpointGroups[0].endpoints[0].configuration.consumer.removeConfluentHeader data.invalid: consumer.removeConfluentHeader: the removal is not available in this version, set it to false or remove it",
-    );
-    check_kafka_with(
-        "consumer",
-        json!({"checkTopicExistence": false, "removeConfluentHeader": false}),
         "accepted",
     );
     let sasl = json!({"saslMechanism": "SCRAM_SHA-256", "saslJaasConfig": "hush"});
     check_kafka_with(
         "security",
         json!({"protocol": "SASL_SSL", "sasl": sasl}),
-        "endpointGroups[0].endpoints[0].configuration.security.protocol data.invalid: security.protocol: the security protocol SASL_SSL is not available in this version, use PLAINTEXT",
+        "endpointGroups[0].endpoints[0].configuration.security.sasl.saslJaasConfig data.invalid: security.sasl.saslJaasConfig cannot be read at character 5: expected `required` behind the class; write <class> required name=\"value\" …;",
     );
     check_kafka_with(
         "security",

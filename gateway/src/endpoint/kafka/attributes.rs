@@ -16,7 +16,7 @@ const GROUP_ID: &str = "kafka.groupId";
 const TOPIC_NAME_MAX: usize = 249;
 
 /// Reads a list: a JSON array in text form, a comma list, an array, or any other value as its only element.
-fn list(value: &Value) -> Vec<String> {
+pub(super) fn list(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) if text.starts_with('[') && text.ends_with(']') => {
             match serde_json::from_str::<Vec<Value>>(text) {
@@ -58,11 +58,7 @@ fn is_topic_name(name: &str) -> bool {
 
 fn checked(topics: Vec<String>) -> Result<Vec<String>, Failure> {
     if topics.is_empty() {
-        return Err(Failure::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            key::UNKNOWN_ERROR,
-            "Kafka topics couldn't be loaded from Configuration or Context.",
-        ));
+        return Err(no_topics());
     }
     match topics.iter().find(|topic| !is_topic_name(topic)) {
         Some(topic) => Err(Failure::new(
@@ -74,13 +70,25 @@ fn checked(topics: Vec<String>) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// Topics to read: context attributes, else the configuration.
-pub(super) fn consumer_topics(context: &Attributes, configured: &[String]) -> Result<Vec<String>, Failure> {
+/// Neither the call nor the settings name a topic.
+pub(super) fn no_topics() -> Failure {
+    Failure::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        key::UNKNOWN_ERROR,
+        "Kafka topics couldn't be loaded from Configuration or Context.",
+    )
+}
+
+/// Topics to read: context attributes, else the configuration. `None`: no topic is named, so a pattern may count.
+pub(super) fn consumer_topics(
+    context: &Attributes,
+    configured: &[String],
+) -> Result<Option<Vec<String>>, Failure> {
     let mut topics =
         first_list(&[context], &[CONSUMER_TOPICS, TOPICS]).unwrap_or_else(|| configured.to_vec());
     topics.sort();
     topics.dedup();
-    checked(topics)
+    if topics.is_empty() { Ok(None) } else { checked(topics).map(Some) }
 }
 
 /// Topics to write: message attributes, else context attributes, else the configuration.
@@ -137,8 +145,10 @@ mod tests {
         let context = Arc::new(map(json!({"kafka.topics": "old", "kafka.consumer.topics": "b,a,b"})));
         let message = map(json!({"kafka.producer.topics": ["x", "y"]}));
         let none = Arc::new(HashMap::new());
-        assert_eq!(consumer_topics(&context, &configured).expect("valid"), ["a", "b"]);
-        assert_eq!(consumer_topics(&none, &configured).expect("valid"), ["configured"]);
+        let read = |context, configured: &[String]| consumer_topics(context, configured).expect("valid");
+        assert_eq!(read(&context, &configured), Some(vec!["a".into(), "b".into()]));
+        assert_eq!(read(&none, &configured), Some(vec!["configured".into()]));
+        assert_eq!(read(&none, &[]), None);
         assert_eq!(producer_topics(&message, &context, &configured).expect("valid"), ["x", "y"]);
         assert_eq!(producer_topics(&none, &context, &configured).expect("valid"), ["old"]);
         assert_eq!(producer_topics(&none, &none, &[]).map_err(|failure| failure.status.as_u16()), Err(500));

@@ -4,11 +4,13 @@
 //! at that moment. When the ring has moved past that place meanwhile, another, shorter round follows.
 
 use super::Clients;
-use super::client_config::{self, Connection};
+use super::client_config;
+use super::connection::Connection;
 use super::consumer::{self, LogEnd, POLL, Partition, ReaderContext};
 use super::fetch::Reader;
 use super::permits::Permit;
-use super::record::{Record, TopicNames};
+use super::record::{Content, Record, TopicNames};
+use super::topics::Topics;
 use crate::endpoint::fanout::ring::Kept as _;
 use crate::failure::Failure;
 use crate::message::Message;
@@ -26,6 +28,7 @@ const QUEUE_RECORDS: usize = 16;
 /// A stretch of the partitions: from (absent: the beginning) up to, but not including, to.
 struct Round {
     connection: Connection,
+    content: Content,
     from: HashMap<Partition, i64>,
     to: HashMap<Partition, i64>,
 }
@@ -33,7 +36,6 @@ struct Round {
 /// A client on its way from the beginning to the live end.
 pub(super) struct FromBeginning {
     clients: Arc<Clients>,
-    connection: Connection,
     live: Reader,
     phase: Phase,
 }
@@ -67,8 +69,8 @@ impl super::Source for FromBeginning {
 }
 
 impl FromBeginning {
-    pub(super) fn new(clients: Arc<Clients>, connection: Connection, live: Reader) -> FromBeginning {
-        FromBeginning { clients, connection, live, phase: Phase::Waiting }
+    pub(super) fn new(clients: Arc<Clients>, live: Reader) -> FromBeginning {
+        FromBeginning { clients, live, phase: Phase::Waiting }
     }
 
     /// Waits until the fetch that this client will join is live.
@@ -84,7 +86,8 @@ impl FromBeginning {
         };
         let permit = self.clients.permits.take()?;
         let (sender, records) = mpsc::channel(QUEUE_RECORDS);
-        let round = Round { connection: self.connection.clone(), from, to: to.clone() };
+        let key = self.live.key();
+        let round = Round { connection: key.connection.clone(), content: key.content, from, to: to.clone() };
         super::thread("kafka-backlog", move || run(round, &sender, permit))?;
         self.phase = Phase::Reading { records, to };
         Ok(())
@@ -101,7 +104,7 @@ fn run(round: Round, sender: &mpsc::Sender<Result<Record, Failure>>, permit: Per
 
 fn read(round: Round, sender: &mpsc::Sender<Result<Record, Failure>>) -> Result<(), Failure> {
     let config = client_config::reader(&round.connection, false);
-    let consumer = BaseConsumer::from_config_and_context(&config, ReaderContext::new())
+    let consumer = BaseConsumer::from_config_and_context(&config, ReaderContext::new(&round.connection))
         .map_err(|error| client_config::refused(&error))?;
     let mut by_topic: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
     for (topic, partition) in round.to.keys() {
@@ -109,12 +112,12 @@ fn read(round: Round, sender: &mpsc::Sender<Result<Record, Failure>>) -> Result<
     }
     // One topic after the other, because the library's "end of partition" does not name the topic.
     for (topic, partitions) in by_topic {
-        let topics = [Arc::clone(&topic)];
+        let topics = Topics::Named(vec![Arc::clone(&topic)]);
         if consumer::connect(&consumer, &topics, consumer::START, || !sender.is_closed())?.is_none() {
             return Ok(());
         }
         let open = open(&consumer, &topic, &partitions, &round)?;
-        if !read_topic(&consumer, &topics, open, sender)? {
+        if !read_topic(&consumer, (&topics, round.content), open, sender)? {
             return Ok(());
         }
     }
@@ -152,7 +155,7 @@ fn open(
 /// Sends the records of one topic below `open`; `false`: the client has gone.
 fn read_topic(
     consumer: &BaseConsumer<ReaderContext>,
-    topics: &[Arc<str>],
+    (topics, content): (&Topics, Content),
     mut open: HashMap<i32, i64>,
     sender: &mpsc::Sender<Result<Record, Failure>>,
 ) -> Result<bool, Failure> {
@@ -164,7 +167,7 @@ fn read_topic(
         consumer::watch_outage(consumer, topics)?;
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
-                let record = Record::read(&message, &mut names);
+                let record = Record::read(&message, &mut names, content);
                 let Some(end) = open.get(&record.partition).copied() else { continue };
                 let (partition, offset) = (record.partition, record.offset);
                 if offset + 1 >= end {

@@ -3,6 +3,7 @@
 //! Queues are small on purpose: a gateway runs many consumers, and what a client cannot take stays on the broker.
 //! Reconnecting is quick, because a client is waiting on the other side.
 
+use super::connection::Connection;
 use crate::failure::{Failure, key};
 use definition::connector::kafka::{AutoOffsetReset, CompressionType};
 use definition::limits::PUBLISH_TIMEOUT_MS;
@@ -56,12 +57,6 @@ struct Prefetch {
     partition_bytes: u64,
 }
 
-/// How a cluster is reached; two endpoints with equal connections share their clients.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Connection {
-    pub(super) bootstrap_servers: String,
-}
-
 /// When a record counts as confirmed; one producer exists per value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Confirmation {
@@ -81,8 +76,8 @@ fn client_id(role: &str) -> String {
 
 fn base(connection: &Connection, role: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
+    connection.configure(&mut config);
     config
-        .set("bootstrap.servers", &connection.bootstrap_servers)
         .set("client.id", client_id(role))
         .set("reconnect.backoff.ms", RECONNECT_BACKOFF_MS.0.to_string())
         .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MS.1.to_string())
@@ -173,9 +168,12 @@ pub(super) fn reader(connection: &Connection, shared: bool) -> ClientConfig {
     config
 }
 
-/// A client for questions about the cluster.
+/// A client for questions about the cluster; asking for a topic does not make it.
 pub(super) fn probe(connection: &Connection) -> ClientConfig {
-    base(connection, "probe")
+    let mut config = base(connection, "probe");
+    let name = config.get("client.id").unwrap_or_default().to_owned();
+    config.set("group.id", name).set("allow.auto.create.topics", "false");
+    config
 }
 
 /// A configuration that the library refused. Its text may quote secrets, so callers only hear the category.

@@ -3,15 +3,18 @@
 //!
 //! Everything here blocks and runs on a thread of its own, never on an async worker.
 
+use super::connection::Connection;
 use super::link::{self, Link};
+use super::topics::Topics;
 use crate::failure::{Failure, key};
 use http::StatusCode;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(super) const POLL: Duration = Duration::from_millis(100);
 /// Brokers that do not answer a new consumer for this long are reported to its readers.
 pub(super) const START: Duration = Duration::from_millis(3_000);
+/// The same, when they say what is wrong: another broker may still answer.
+const PRECISE: Duration = Duration::from_millis(1_000);
 /// Topics that do not appear for this long are reported to the readers.
 const TOPIC: Duration = Duration::from_millis(2_000);
 /// One question to the brokers while they are sought.
@@ -40,12 +45,18 @@ pub(super) trait Linked: ConsumerContext {
 pub(super) struct ReaderContext(Link);
 
 impl ReaderContext {
-    pub(super) fn new() -> ReaderContext {
-        ReaderContext(Link::new())
+    pub(super) fn new(connection: &Connection) -> ReaderContext {
+        ReaderContext(Link::new(connection.clone()))
     }
 }
 
 impl ClientContext for ReaderContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.0.connection().oauth_token()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         link::log(level, facility, text);
     }
@@ -76,35 +87,41 @@ pub(super) fn report(link: &Link, error: &KafkaError, reason: &str) {
 /// `Ok(None)`: nobody wants it any more. A failure for the readers otherwise.
 pub(super) fn connect<C: Linked>(
     consumer: &BaseConsumer<C>,
-    topics: &[Arc<str>],
+    topics: &Topics,
     patience: Duration,
     wanted: impl Fn() -> bool,
 ) -> Result<Option<Vec<Partition>>, Failure> {
     let begun = Instant::now();
     let mut answered = false;
     while wanted() {
+        // First, because the library asks for a token here.
+        serve_events(consumer)?;
         match partitions(consumer, topics) {
             Ok(Some(found)) => return Ok(Some(found)),
             Ok(None) => answered = true,
             Err(()) => {}
         }
         serve_events(consumer)?;
+        let cause = consumer.context().link().cause();
+        if !answered && cause.is_precise() && begun.elapsed() >= PRECISE.min(patience) {
+            return Err(cause.failure());
+        }
         if answered && begun.elapsed() >= TOPIC.min(patience) {
             return Err(topic_not_found());
         }
         if !answered && begun.elapsed() >= patience {
-            return Err(consumer.context().link().cause().failure());
+            return Err(consumer.context().link().find_cause().failure());
         }
     }
     Ok(None)
 }
 
-fn topic_not_found() -> Failure {
+pub(super) fn topic_not_found() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, key::TOPIC_NOT_FOUND, "the topic does not exist")
 }
 
 /// Error events come out of `poll`; before an assignment there is nothing else in it.
-fn serve_events<C: Linked>(consumer: &BaseConsumer<C>) -> Result<(), Failure> {
+pub(super) fn serve_events<C: Linked>(consumer: &BaseConsumer<C>) -> Result<(), Failure> {
     match consumer.poll(POLL) {
         Some(Err(error)) => end(&error).map_or(Ok(()), Err),
         Some(Ok(_)) | None => Ok(()),
@@ -114,10 +131,19 @@ fn serve_events<C: Linked>(consumer: &BaseConsumer<C>) -> Result<(), Failure> {
 /// All partitions of `topics`. `Ok(None)`: a topic does not exist (yet). `Err`: no answer.
 pub(super) fn partitions<C: Linked>(
     consumer: &BaseConsumer<C>,
-    topics: &[Arc<str>],
+    topics: &Topics,
 ) -> Result<Option<Vec<Partition>>, ()> {
     let mut found = Vec::new();
-    for topic in topics {
+    let Topics::Named(names) = topics else {
+        let metadata = consumer.fetch_metadata(None, PROBE).map_err(|_| ())?;
+        consumer.context().link().up();
+        for topic in metadata.topics().iter().filter(|topic| topics.contains(topic.name())) {
+            let name: Arc<str> = topic.name().into();
+            found.extend(topic.partitions().iter().map(|partition| (Arc::clone(&name), partition.id())));
+        }
+        return Ok(Some(found));
+    };
+    for topic in names {
         let metadata = consumer.fetch_metadata(Some(topic), PROBE).map_err(|_| ())?;
         consumer.context().link().up();
         let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
@@ -136,10 +162,7 @@ pub(super) fn partitions<C: Linked>(
 ///
 /// # Errors
 /// They have been away for too long: the readers are told instead of waiting for ever.
-pub(super) fn watch_outage<C: Linked>(
-    consumer: &BaseConsumer<C>,
-    topics: &[Arc<str>],
-) -> Result<bool, Failure> {
+pub(super) fn watch_outage<C: Linked>(consumer: &BaseConsumer<C>, topics: &Topics) -> Result<bool, Failure> {
     let Some(since) = consumer.context().link().suspected() else { return Ok(true) };
     if partitions(consumer, topics).is_ok() {
         return Ok(true);
@@ -203,6 +226,9 @@ pub(super) fn log_ends<C: Linked>(
     partitions: &[Partition],
     which: LogEnd,
 ) -> Result<Vec<(Partition, i64)>, KafkaError> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
     let marker = match which {
         LogEnd::First => Offset::Beginning,
         LogEnd::Next => Offset::End,
@@ -243,5 +269,5 @@ pub(super) fn list<'a>(
 /// A broker that stopped answering in the middle of a start.
 pub(super) fn no_answer(error: &KafkaError, link: &Link) -> Failure {
     tracing::debug!(%error, "a kafka broker did not answer");
-    link.cause().failure()
+    link.find_cause().failure()
 }

@@ -4,13 +4,13 @@
 //! the last record read, so a read goes on at offset + 1 and `#-1` starts at the beginning. In base64 when the endpoint
 //! says so.
 
+use super::topics::Topics;
 use crate::failure::Failure;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::sync::Arc;
 
 /// Greatest cursor that is read, bytes: 1,000 partitions of a topic with a long name.
 const CURSOR_MAX_BYTES: usize = 32 * 1024;
@@ -21,8 +21,8 @@ pub(super) struct Cursor(BTreeMap<String, BTreeMap<i32, i64>>);
 
 impl Cursor {
     /// Refuses positions in topics that are not read: they came from another API and would be carried on for ever.
-    pub(super) fn check_topics(&self, read: &[Arc<str>]) -> Result<(), Failure> {
-        match self.0.keys().find(|topic| !read.iter().any(|known| known[..] == topic[..])) {
+    pub(super) fn check_topics(&self, read: &Topics) -> Result<(), Failure> {
+        match self.0.keys().find(|topic| !read.contains(topic)) {
             None => Ok(()),
             Some(topic) => Err(Failure::plain(
                 StatusCode::BAD_REQUEST,

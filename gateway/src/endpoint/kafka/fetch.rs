@@ -5,14 +5,17 @@
 //! the connection alive) until the outage has lasted too long; then they are told. Nothing is ever committed.
 
 use super::Clients;
-use super::client_config::{self, Connection};
+use super::client_config;
+use super::connection::Connection;
 use super::consumer::{self, LogEnd, POLL, Partition, ReaderContext};
 use super::permits::Permit;
-use super::record::{Record, TopicNames};
+use super::record::{Content, Record, TopicNames};
+use super::topics::Topics;
 use crate::endpoint::fanout::ring::{self, Ring};
 use crate::failure::Failure;
 use crate::message::Message;
 use definition::limits::SHARED_FETCH_BUFFER_MAX_BYTES;
+use http::StatusCode;
 use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -23,8 +26,6 @@ use tokio::sync::watch;
 
 /// A fetch outlives its last reader for this long, so that a reconnecting client finds it warm.
 const LINGER: Duration = Duration::from_secs(2);
-/// New partitions of the topics are looked for this often.
-const NEW_PARTITIONS: Duration = Duration::from_secs(10);
 /// Records that are put into the ring in one go.
 const PUSH_MAX_RECORDS: usize = 64;
 
@@ -32,7 +33,8 @@ const PUSH_MAX_RECORDS: usize = 64;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct FetchKey {
     pub(super) connection: Connection,
-    pub(super) topics: Vec<Arc<str>>,
+    pub(super) topics: Topics,
+    pub(super) content: Content,
 }
 
 /// The fetches of a gateway.
@@ -126,7 +128,7 @@ fn run(fetch: &Arc<Fetch>, clients: &Clients, permit: Permit) {
 
 fn read(fetch: &Fetch) -> Result<(), Failure> {
     let config = client_config::reader(&fetch.key.connection, true);
-    let consumer = BaseConsumer::from_config_and_context(&config, ReaderContext::new())
+    let consumer = BaseConsumer::from_config_and_context(&config, ReaderContext::new(&fetch.key.connection))
         .map_err(|error| client_config::refused(&error))?;
     let topics = &fetch.key.topics;
     let Some(mut known) = consumer::connect(&consumer, topics, consumer::START, || fetch.wanted())? else {
@@ -143,7 +145,7 @@ fn read(fetch: &Fetch) -> Result<(), Failure> {
             return Ok(());
         }
         consumer::watch_outage(&consumer, topics)?;
-        if looked.elapsed() >= NEW_PARTITIONS {
+        if looked.elapsed() >= topics.refresh() {
             looked = Instant::now();
             add_partitions(fetch, &consumer, &mut known);
         }
@@ -210,9 +212,13 @@ fn receive(
     let mut patience = POLL;
     while records.len() < PUSH_MAX_RECORDS {
         match consumer.poll(patience) {
-            Some(Ok(message)) => records.push(Record::read(&message, names)),
+            Some(Ok(message)) => records.push(Record::read(&message, names, fetch.key.content)),
             Some(Err(error)) => {
-                if let Some(failure) = consumer::end(&error) {
+                // Topics that a pattern matched may go.
+                let gone = |failure: &Failure| {
+                    fetch.key.topics.is_pattern() && failure.status == StatusCode::NOT_FOUND
+                };
+                if let Some(failure) = consumer::end(&error).filter(|failure| !gone(failure)) {
                     return Err(failure);
                 }
             }
@@ -274,6 +280,11 @@ impl Reader {
                 return;
             }
         }
+    }
+
+    /// What is read.
+    pub(super) fn key(&self) -> &FetchKey {
+        &self.fetch.key
     }
 
     /// Moves this reader to the live end; returns where every partition stands there. `None`: the fetch is over.

@@ -3,10 +3,11 @@
 //! Connections take records and settle them; the thread alone talks to the client library. Neither ever waits for the
 //! other with the lock held.
 
-use super::client_config::Connection;
+use super::connection::Connection;
 use super::consumer::{self, Partition};
 use super::cursor::Cursor;
-use super::record::Record;
+use super::record::{Content, Record};
+use super::topics::Topics;
 use super::window::{Receipt, Uncommitted, Window};
 use crate::failure::Failure;
 use crate::message::Outcome;
@@ -26,7 +27,8 @@ const ACK_WAIT: Duration = Duration::from_millis(SLOW_CLIENT_WRITE_TIMEOUT_MS);
 pub(super) struct GroupKey {
     pub(super) connection: Connection,
     pub(super) group_id: String,
-    pub(super) topics: Vec<Arc<str>>,
+    pub(super) topics: Topics,
+    pub(super) content: Content,
     pub(super) level: Qos,
     pub(super) reset: AutoOffsetReset,
 }
@@ -310,10 +312,14 @@ mod tests {
     const AT_ONCE: Duration = Duration::ZERO;
 
     fn group(level: Qos) -> Group {
-        let connection = Connection { bootstrap_servers: "localhost:9092".into() };
-        let (group_id, topics) = ("g".to_owned(), vec!["t".into()]);
-        let group =
-            Group::new(GroupKey { connection, group_id, topics, level, reset: AutoOffsetReset::Latest });
+        let group = Group::new(GroupKey {
+            connection: Connection::plain("localhost:9092"),
+            group_id: "g".to_owned(),
+            topics: Topics::Named(vec!["t".into()]),
+            content: Content::AsIs,
+            level,
+            reset: AutoOffsetReset::Latest,
+        });
         group.window(|window| window.assign(&[(("t".into(), 0), Some(0))]));
         group
     }

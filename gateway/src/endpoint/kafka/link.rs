@@ -4,68 +4,18 @@
 //! so that a caller need not wait for a timeout when all brokers have been down for a while. Broker text is never
 //! shown: it may hold addresses and credentials.
 
-use crate::failure::{Failure, key};
-use http::StatusCode;
+use super::cause::Cause;
+use super::connection::Connection;
+use super::diagnosis;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::types::RDKafkaErrorCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Why no broker can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    Unreachable,
-    Unresolvable,
-    Credentials,
-    Tls,
-}
-
-impl Cause {
-    /// The cause behind an error event, when it names one.
-    fn of(code: RDKafkaErrorCode, reason: &str) -> Option<Cause> {
-        if matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) {
-            Some(Cause::Credentials)
-        } else if code == RDKafkaErrorCode::SSL
-            || reason.contains("SSL handshake")
-            || reason.contains("SSL alert")
-        {
-            Some(Cause::Tls)
-        } else if code == RDKafkaErrorCode::Resolve {
-            Some(Cause::Unresolvable)
-        } else if code == RDKafkaErrorCode::BrokerTransportFailure {
-            Some(Cause::Unreachable)
-        } else {
-            None
-        }
-    }
-
-    /// What the caller hears.
-    pub(super) fn failure(self) -> Failure {
-        let invalid =
-            |text| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, key::CONFIGURATION_INVALID, text);
-        match self {
-            Cause::Unreachable => Failure::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                key::CONNECTION_FAILED,
-                "Endpoint connection failed",
-            ),
-            Cause::Unresolvable => {
-                invalid("Endpoint configuration invalid: no bootstrap server has an address")
-            }
-            Cause::Credentials => {
-                invalid("Endpoint configuration invalid: the broker refused the credentials")
-            }
-            Cause::Tls => {
-                invalid("Endpoint configuration invalid: no TLS connection to the broker is possible")
-            }
-        }
-    }
-}
-
 /// No broker can be used since then.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Down {
     pub(super) since: Instant,
     pub(super) cause: Cause,
@@ -73,6 +23,7 @@ pub(super) struct Down {
 
 /// State of the connection between one client and its cluster.
 pub(super) struct Link {
+    connection: Connection,
     state: watch::Sender<Option<Down>>,
     /// Mirrors `state`, so that the common case costs one load.
     down: AtomicBool,
@@ -83,8 +34,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new() -> Link {
+    pub(super) fn new(connection: Connection) -> Link {
         Link {
+            connection,
             state: watch::Sender::new(None),
             down: AtomicBool::new(false),
             fatal: AtomicBool::new(false),
@@ -101,24 +53,51 @@ impl Link {
             return;
         }
         self.suspect();
-        let mut last = self.last_cause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(cause) = Cause::of(code, reason) {
-            // A closed port says nothing against credentials that were refused a moment ago.
-            if cause != Cause::Unreachable || *last != Cause::Credentials {
-                *last = cause;
-            }
-        }
-        let cause = *last;
-        drop(last);
+        let cause = self.learn(Cause::of(code, reason));
         if code == RDKafkaErrorCode::AllBrokersDown {
             self.state.send_modify(|state| match state {
-                Some(down) => down.cause = cause,
-                None => *state = Some(Down { since: Instant::now(), cause }),
+                Some(down) => down.cause = cause.clone(),
+                None => *state = Some(Down { since: Instant::now(), cause: cause.clone() }),
             });
             if !self.down.swap(true, Ordering::AcqRel) {
                 tracing::warn!(?cause, "no kafka broker can be used");
             }
         }
+    }
+
+    /// Takes in a cause unless a more precise one is known; returns the one that counts.
+    fn learn(&self, cause: Option<Cause>) -> Cause {
+        let mut last = self.last();
+        if let Some(cause) = cause.filter(|cause| cause.replaces(&last)) {
+            *last = cause;
+        }
+        last.clone()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Cause> {
+        self.last_cause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The reason, found out by a look at the brokers when the library did not tell. Blocks for a second or two.
+    pub(super) fn find_cause(&self) -> Cause {
+        let known = self.cause();
+        if known.is_precise() {
+            return known;
+        }
+        let cause = self.learn(diagnosis::run(&self.connection));
+        if cause != known {
+            tracing::warn!(?cause, "why no kafka broker can be used");
+            self.state.send_modify(|state| {
+                if let Some(down) = state {
+                    down.cause = cause.clone();
+                }
+            });
+        }
+        cause
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Something went wrong that an outage would explain.
@@ -131,15 +110,16 @@ impl Link {
         *self.suspicion()
     }
 
-    fn suspicion(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.suspected.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn suspicion(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.suspected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A broker answered.
     pub(super) fn up(&self) {
-        *self.suspicion() = None;
+        if self.suspicion().take().is_some() {
+            *self.last() = Cause::Unreachable;
+        }
         if self.down.swap(false, Ordering::AcqRel) {
-            *self.last_cause.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Cause::Unreachable;
             self.state.send_replace(None);
             tracing::info!("a kafka broker answers again");
         }
@@ -147,12 +127,12 @@ impl Link {
 
     /// Since when and why no broker can be used; `None`: nothing is known against the brokers.
     pub(super) fn down(&self) -> Option<Down> {
-        if self.down.load(Ordering::Acquire) { *self.state.borrow() } else { None }
+        if self.down.load(Ordering::Acquire) { self.state.borrow().clone() } else { None }
     }
 
     /// The most specific reason seen so far.
     pub(super) fn cause(&self) -> Cause {
-        *self.last_cause.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.last().clone()
     }
 
     /// The client cannot be used any more.
@@ -166,7 +146,7 @@ impl Link {
         let mut state = self.state.subscribe();
         match tokio::time::timeout(patience, state.wait_for(Option::is_none)).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(self.down().map_or(down.cause, |down| down.cause)),
+            Err(_) => Err(self.down().map_or(down.cause, |now| now.cause)),
         }
     }
 }
@@ -202,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_reason_survives_the_general_complaint() {
-        let link = Link::new();
+        let link = Link::new(Connection::plain("127.0.0.1:1"));
         assert!(link.down().is_none());
         link.error(RDKafkaErrorCode::Authentication, "SASL authentication error: alice");
         link.error(RDKafkaErrorCode::BrokerTransportFailure, "Disconnected");
@@ -220,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_ends_with_the_outage_or_with_patience() {
-        let link = std::sync::Arc::new(Link::new());
+        let link = std::sync::Arc::new(Link::new(Connection::plain("127.0.0.1:1")));
         link.error(RDKafkaErrorCode::AllBrokersDown, "");
         assert_eq!(link.usable(Duration::from_millis(10)).await, Err(Cause::Unreachable));
         let waiting = tokio::spawn({

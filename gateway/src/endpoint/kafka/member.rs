@@ -18,14 +18,16 @@ use super::record::{Record, TopicNames};
 use crate::failure::Failure;
 use definition::api::Qos;
 use definition::connector::kafka::AutoOffsetReset;
-use rdkafka::client::ClientContext;
+use http::StatusCode;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A thread without room for records looks after its membership this often.
@@ -37,11 +39,25 @@ const RECEIVE_MAX: usize = 64;
 pub(super) struct MemberContext {
     link: Link,
     group: Arc<Group>,
+    /// Topics that began to match while this member read: everything in them is new to its clients.
+    born: Mutex<BTreeSet<Arc<str>>>,
+}
+
+impl MemberContext {
+    fn born(&self) -> MutexGuard<'_, BTreeSet<Arc<str>>> {
+        self.born.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Member = BaseConsumer<MemberContext>;
 
 impl ClientContext for MemberContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.link.connection().oauth_token()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         link::log(level, facility, text);
     }
@@ -90,24 +106,52 @@ impl Linked for MemberContext {
 pub(super) fn run(group: &Arc<Group>, start: Duration) -> Result<(), Failure> {
     let key = &group.key;
     let config = client_config::member(&key.connection, &key.group_id, key.reset);
-    let context = MemberContext { link: Link::new(), group: Arc::clone(group) };
+    let link = Link::new(key.connection.clone());
+    let context = MemberContext { link, group: Arc::clone(group), born: Mutex::default() };
     let member: Member = BaseConsumer::from_config_and_context(&config, context)
         .map_err(|error| client_config::refused(&error))?;
     let found = consumer::connect(&member, &key.topics, start.min(START), || group.is_wanted())?;
-    if found.is_none() {
-        return Ok(());
-    }
-    let topics: Vec<&str> = key.topics.iter().map(|topic| &**topic).collect();
-    member.subscribe(&topics).map_err(|error| consumer::no_answer(&error, member.context().link()))?;
-    let outcome = serve(&member, group);
+    let Some(found) = found else { return Ok(()) };
+    let topics = names(found);
+    subscribe(&member, &topics)?;
+    let outcome = serve(&member, group, topics);
     store(&member, group);
     // Connections are told before the consumer closes, which may take until the brokers are back.
     group.end(outcome.clone().err());
     outcome
 }
 
-fn serve(member: &Member, group: &Group) -> Result<(), Failure> {
+fn names(partitions: Vec<Partition>) -> BTreeSet<Arc<str>> {
+    partitions.into_iter().map(|(topic, _)| topic).collect()
+}
+
+fn subscribe(member: &Member, topics: &BTreeSet<Arc<str>>) -> Result<(), Failure> {
+    if topics.is_empty() {
+        member.unsubscribe();
+        return Ok(());
+    }
+    let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+    member.subscribe(&topics).map_err(|error| consumer::no_answer(&error, member.context().link()))
+}
+
+/// Follows the topics that match a pattern. The library could match them itself, but not as Java does.
+fn follow_pattern(member: &Member, group: &Group, read: &mut BTreeSet<Arc<str>>) -> Result<(), Failure> {
+    let Ok(Some(found)) = consumer::partitions(member, &group.key.topics) else { return Ok(()) };
+    let found = names(found);
+    if found == *read {
+        return Ok(());
+    }
+    member.context().born().extend(found.difference(read).cloned());
+    // Positions of what was delivered go with the partitions.
+    store(member, group);
+    subscribe(member, &found)?;
+    *read = found;
+    Ok(())
+}
+
+fn serve(member: &Member, group: &Group, mut topics: BTreeSet<Arc<str>>) -> Result<(), Failure> {
     let mut names = TopicNames::default();
+    let mut looked = Instant::now();
     let mut paused = false;
     let mut polled = Instant::now();
     loop {
@@ -115,6 +159,10 @@ fn serve(member: &Member, group: &Group) -> Result<(), Failure> {
         apply_cursors(member, group);
         if consumer::watch_outage(member, &group.key.topics)? {
             group.is_well();
+        }
+        if group.key.topics.is_pattern() && looked.elapsed() >= group.key.topics.refresh() {
+            follow_pattern(member, group, &mut topics)?;
+            looked = Instant::now();
         }
         match group.step(HOLD) {
             Step::Stop => return group.failure().map_or(Ok(()), Err),
@@ -155,9 +203,13 @@ fn receive(
 ) -> Result<(), Failure> {
     for _ in 0..most {
         match member.poll(patience) {
-            Some(Ok(message)) => group.push(Record::read(&message, names)),
+            Some(Ok(message)) => group.push(Record::read(&message, names, group.key.content)),
             Some(Err(error)) => {
-                if let Some(failure) = consumer::end(&error) {
+                // Topics that a pattern matched may go.
+                let gone = |failure: &Failure| {
+                    group.key.topics.is_pattern() && failure.status == StatusCode::NOT_FOUND
+                };
+                if let Some(failure) = consumer::end(&error).filter(|failure| !gone(failure)) {
                     return Err(failure);
                 }
             }
@@ -277,12 +329,17 @@ fn decided(
         .filter(|(_, wanted)| wanted.is_some())
         .map(|(partition, _)| partition.clone())
         .collect();
-    let reset = match group.key.reset {
+    let (born, unknown): (Vec<Partition>, Vec<Partition>) = {
+        let born = member.context().born();
+        unknown.into_iter().partition(|(topic, _)| born.contains(topic))
+    };
+    let mut reset = match group.key.reset {
         AutoOffsetReset::None if !unknown.is_empty() => return Ok(None),
         AutoOffsetReset::None => HashMap::new(),
         AutoOffsetReset::Latest => ends(member, &unknown, LogEnd::Next)?,
         AutoOffsetReset::Earliest => ends(member, &unknown, LogEnd::First)?,
     };
+    reset.extend(ends(member, &born, LogEnd::First)?);
     let first = ends(member, &asked, LogEnd::First)?;
     let start = |(partition, wanted): (&Partition, &Option<i64>)| {
         // Records that a cursor asks for may have been deleted by age.

@@ -1,4 +1,5 @@
-//! The cap on consumers of one process: each costs about four threads, seven file descriptors and up to a mebibyte.
+//! The caps on clients of the library in one process: a consumer costs about four threads, seven file descriptors and
+//! up to a mebibyte, a producer a little more.
 
 use crate::failure::{Failure, key};
 use http::StatusCode;
@@ -7,30 +8,46 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Consumers that one gateway runs at a time.
 pub(super) const CONSUMERS_MAX: usize = 512;
+/// Producers that one gateway runs at a time. Settings that depend on calls could make any number of them.
+const PRODUCERS_MAX: usize = 512;
 
-/// Counts consumers.
-#[derive(Default)]
-pub(super) struct Permits(Arc<AtomicUsize>);
+/// Counts clients of one kind; those of consumers by default.
+pub(super) struct Permits {
+    running: Arc<AtomicUsize>,
+    most: usize,
+    refusal: &'static str,
+}
 
-/// One consumer's place; given back when dropped.
+/// One client's place; given back when dropped.
 pub(super) struct Permit(Arc<AtomicUsize>);
 
+impl Default for Permits {
+    fn default() -> Self {
+        let refusal =
+            "Kafka consumers: try again later, use qos none, which shares one consumer, or add gateways";
+        Permits { running: Arc::default(), most: CONSUMERS_MAX, refusal }
+    }
+}
+
 impl Permits {
-    /// A place for one more consumer.
+    /// For producers.
+    pub(super) fn producers() -> Self {
+        let refusal = "Kafka producers: try again later, use fewer different settings, or add gateways";
+        Permits { running: Arc::default(), most: PRODUCERS_MAX, refusal }
+    }
+
+    /// A place for one more.
     ///
     /// # Errors
-    /// 503 when `CONSUMERS_MAX` are running.
+    /// 503 when as many as may are running.
     pub(super) fn take(&self) -> Result<Permit, Failure> {
-        let one_more = |running: usize| (running < CONSUMERS_MAX).then_some(running + 1);
-        match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
-            Ok(_) => Ok(Permit(Arc::clone(&self.0))),
+        let one_more = |running: usize| (running < self.most).then_some(running + 1);
+        match self.running.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
+            Ok(_) => Ok(Permit(Arc::clone(&self.running))),
             Err(_) => Err(Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 key::CONNECTION_FAILED,
-                format!(
-                    "this gateway already runs {CONSUMERS_MAX} Kafka consumers: try again later, use qos none, \
-                     which shares one consumer, or add gateways"
-                ),
+                format!("this gateway already runs {} {}", self.most, self.refusal),
             )),
         }
     }

@@ -6,7 +6,9 @@
 //! one and five at every concurrency, at the lowest cost per message.
 
 use super::attributes;
-use super::client_config::{Confirmation, Connection};
+use super::client_config::Confirmation;
+use super::connection::Connection;
+use super::permits::{Permit, Permits};
 use super::producer::{Outgoing, Producer};
 use crate::endpoint::PublishContext;
 use crate::failure::{Failure, key};
@@ -20,20 +22,37 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 type Key = (Connection, CompressionType, Confirmation);
 
 /// Producers of a gateway by effective configuration. One lives as long as an endpoint holds it.
-#[derive(Default)]
-pub(super) struct Producers(Mutex<HashMap<Key, Weak<Producer>>>);
+pub(super) struct Producers {
+    known: Mutex<HashMap<Key, Weak<Counted>>>,
+    permits: Permits,
+}
+
+impl Default for Producers {
+    fn default() -> Self {
+        Producers { known: Mutex::default(), permits: Permits::producers() }
+    }
+}
+
+/// A producer that counts as long as somebody holds it.
+struct Counted {
+    producer: Producer,
+    _permit: Permit,
+}
 
 impl Producers {
-    fn get(&self, key: &Key) -> Result<Arc<Producer>, Failure> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(producer) = known.get(key).and_then(Weak::upgrade).filter(|producer| !producer.is_dead())
+    fn get(&self, key: &Key) -> Result<Arc<Counted>, Failure> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counted) =
+            known.get(key).and_then(Weak::upgrade).filter(|counted| !counted.producer.is_dead())
         {
-            return Ok(producer);
+            return Ok(counted);
         }
-        known.retain(|_, producer| producer.strong_count() > 0);
-        let producer = Arc::new(Producer::start(&key.0, key.1, key.2)?);
-        known.insert(key.clone(), Arc::downgrade(&producer));
-        Ok(producer)
+        known.retain(|_, counted| counted.strong_count() > 0);
+        let permit = self.permits.take()?;
+        let producer = Producer::start(&key.0, key.1, key.2)?;
+        let counted = Arc::new(Counted { producer, _permit: permit });
+        known.insert(key.clone(), Arc::downgrade(&counted));
+        Ok(counted)
     }
 }
 
@@ -50,7 +69,7 @@ fn confirmation(qos: Qos) -> Confirmation {
 pub(super) struct Publisher {
     connection: Connection,
     settings: KafkaProducer,
-    producers: Mutex<HashMap<Confirmation, Arc<Producer>>>,
+    producers: Mutex<HashMap<Confirmation, Arc<Counted>>>,
 }
 
 impl Publisher {
@@ -58,10 +77,10 @@ impl Publisher {
         Publisher { connection, settings, producers: Mutex::default() }
     }
 
-    fn producer(&self, qos: Qos, shared: &Producers) -> Result<Arc<Producer>, Failure> {
+    fn producer(&self, qos: Qos, shared: &Producers) -> Result<Arc<Counted>, Failure> {
         let confirmation = confirmation(qos);
         let mut own = self.producers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(producer) = own.get(&confirmation).filter(|producer| !producer.is_dead()) {
+        if let Some(producer) = own.get(&confirmation).filter(|counted| !counted.producer.is_dead()) {
             return Ok(Arc::clone(producer));
         }
         let key = (self.connection.clone(), self.settings.compression_type, confirmation);
@@ -94,7 +113,7 @@ impl Publisher {
                 content: message.content.as_deref(),
             })
             .collect();
-        self.producer(context.qos, shared)?.send(&records).await?;
+        self.producer(context.qos, shared)?.producer.send(&records).await?;
         message.ack.delivered();
         Ok(())
     }

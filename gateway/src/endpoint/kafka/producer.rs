@@ -3,18 +3,20 @@
 //! **Confirmed** means: the broker's delivery report came and holds no error, under the `acks` of the producer. Whatever
 //! else happens to a record (refused, timed out, purged, unknown) is a failure, even when the broker may have it.
 
-use super::client_config::{self, Confirmation, Connection};
+use super::client_config::{self, Confirmation};
+use super::connection::Connection;
 use super::link::{self, Link};
 use crate::failure::{Failure, key};
 use definition::connector::kafka::CompressionType;
 use definition::limits::PUBLISH_TIMEOUT_MS;
 use http::StatusCode;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -26,6 +28,8 @@ const SERVE_MS: u64 = 100;
 const OUTAGE_PATIENCE_MS: u64 = 1_000;
 /// While all brokers are down, one is asked this often, and given this long, milliseconds.
 const PROBE_MS: u64 = 500;
+/// While no cause is known, the brokers are looked at this often.
+const LOOK: Duration = Duration::from_secs(5);
 /// Pause before another try when the producer's queue is full, milliseconds.
 const QUEUE_FULL_PAUSE_MS: u64 = 5;
 
@@ -46,6 +50,12 @@ struct Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.link.connection().oauth_token()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         link::log(level, facility, text);
     }
@@ -90,7 +100,7 @@ impl Producer {
         confirmation: Confirmation,
     ) -> Result<Producer, Failure> {
         let config = client_config::producer(connection, compression, confirmation);
-        let context = Context { link: Link::new() };
+        let context = Context { link: Link::new(connection.clone()) };
         let client = BaseProducer::from_config_and_context(&config, context)
             .map_err(|error| client_config::refused(&error))?;
         let producer = Producer { client: Arc::new(client) };
@@ -258,13 +268,21 @@ fn native_headers(headers: &[(String, String)]) -> OwnedHeaders {
 /// Serves reports and errors until the producer is dropped, and asks for the brokers while all of them are down: the
 /// library would only find out with a record to send, and records are refused meanwhile.
 fn serve(client: &Arc<BaseProducer<Context>>) {
+    let mut looked: Option<std::time::Instant> = None;
     // The last owner drops the client, which blocks, so this thread must be the last.
     while Arc::strong_count(client) > 1 {
         client.poll(Duration::from_millis(SERVE_MS));
         let link = &client.context().link;
-        if link.down().is_some()
-            && client.client().fetch_metadata(None, Duration::from_millis(PROBE_MS)).is_ok()
-        {
+        if link.down().is_none() {
+            looked = None;
+            continue;
+        }
+        // Callers wait for the reason longer than a look usually takes.
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            link.find_cause();
+            looked = Some(std::time::Instant::now());
+        }
+        if client.client().fetch_metadata(None, Duration::from_millis(PROBE_MS)).is_ok() {
             link.up();
         }
     }

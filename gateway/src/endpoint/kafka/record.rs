@@ -10,6 +10,10 @@ use std::sync::Arc;
 /// Bookkeeping counted for every record beside its bytes, bytes.
 const RECORD_OVERHEAD_BYTES: usize = 256;
 
+/// How a value begins that names its schema, and how many bytes the name takes, this one included.
+const SCHEMA_MAGIC: [u8; 1] = [0];
+const SCHEMA_ID_BYTES: usize = 5;
+
 /// One record. Keys and header values are read as UTF-8; what is not becomes U+FFFD.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
@@ -20,6 +24,27 @@ pub(super) struct Record {
     key: Option<String>,
     headers: Vec<(String, String)>,
     content: Option<Bytes>,
+}
+
+/// What is done to the content of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Content {
+    AsIs,
+    /// Without the bytes that say which schema of a registry a value has.
+    WithoutSchemaId,
+}
+
+impl Content {
+    fn of(self, value: &[u8]) -> &[u8] {
+        match self {
+            Content::WithoutSchemaId
+                if value.len() >= SCHEMA_ID_BYTES && value.starts_with(&SCHEMA_MAGIC) =>
+            {
+                &value[SCHEMA_ID_BYTES..]
+            }
+            Content::WithoutSchemaId | Content::AsIs => value,
+        }
+    }
 }
 
 /// Topic names that records share.
@@ -44,7 +69,7 @@ fn text(bytes: &[u8]) -> String {
 
 impl Record {
     /// Copies a record out of the client library.
-    pub(super) fn read(message: &BorrowedMessage<'_>, topics: &mut TopicNames) -> Record {
+    pub(super) fn read(message: &BorrowedMessage<'_>, topics: &mut TopicNames, content: Content) -> Record {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             headers
                 .iter()
@@ -61,7 +86,7 @@ impl Record {
             },
             key: message.key().map(text),
             headers,
-            content: message.payload().map(Bytes::copy_from_slice),
+            content: message.payload().map(|value| Bytes::copy_from_slice(content.of(value))),
         }
     }
 }
@@ -111,6 +136,16 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schema_id_is_cut_off_where_there_is_one() {
+        let cut = |value: &[u8]| Content::WithoutSchemaId.of(value).to_vec();
+        assert_eq!(cut(b"\x00\x00\x00\x00\x2a{}"), b"{}");
+        assert_eq!(cut(b"\x00\x00\x00\x00\x2a"), b"");
+        assert_eq!(cut(b"\x00\x00\x00\x00"), b"\x00\x00\x00\x00", "too short for one");
+        assert_eq!(cut(b"{\"a\":1}"), b"{\"a\":1}");
+        assert_eq!(Content::AsIs.of(b"\x00\x00\x00\x00\x2a{}").len(), 7);
+    }
 
     #[test]
     fn metadata_is_in_order_and_leaves_out_what_is_null() {

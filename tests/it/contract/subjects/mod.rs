@@ -1,0 +1,3 @@
+//! The brokers under test.
+
+pub(crate) mod kafka;
