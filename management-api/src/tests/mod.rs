@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod applications;
+mod catalogue;
 mod errors;
 mod life_cycle;
 mod lists;

@@ -11,6 +11,8 @@ const PROBE: &str = "probe-";
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     produced: BTreeSet<String>,
+    /// Sent without an answer that says whether the broker has them.
+    doubtful: BTreeSet<String>,
     next: usize,
     probes: usize,
 }
@@ -22,6 +24,18 @@ impl Ledger {
         self.next += count;
         self.produced.extend(ids.iter().cloned());
         ids
+    }
+
+    /// An id that counts as nothing yet: [`Ledger::answered`] decides.
+    pub(crate) fn one(&mut self) -> String {
+        self.next += 1;
+        format!("m{:06}", self.next - 1)
+    }
+
+    /// Whether a message was acknowledged; if not, nobody has to get it and everybody may.
+    pub(crate) fn answered(&mut self, id: String, acknowledged: bool) {
+        let ids = if acknowledged { &mut self.produced } else { &mut self.doubtful };
+        ids.insert(id);
     }
 
     /// An id that nobody has to get.
@@ -43,7 +57,8 @@ impl Ledger {
             *counts.entry(id(payload)).or_default() += 1;
         }
         let repeated = counts.iter().filter(|(_, count)| **count > 1).map(|(id, _)| (*id).to_owned());
-        let known = |id: &str| id.starts_with(PROBE) || self.produced.contains(id);
+        let known =
+            |id: &str| id.starts_with(PROBE) || self.produced.contains(id) || self.doubtful.contains(id);
         Verdict {
             produced: self.produced.len(),
             delivered: delivered.len(),

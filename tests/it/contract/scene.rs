@@ -1,7 +1,7 @@
 //! What every case begins with: the subject, a gateway that serves an API per level and one to post to, and a reader per
 //! level that gets messages already.
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Verdict};
 use super::reader::{Reader, Target, Way, ways};
 use super::subject::{Start, Subject};
 use crate::harness::definitions::api;
@@ -94,6 +94,17 @@ impl<S: Subject> Scene<S> {
         self.subject.produce(&self.destination, &payloads).await;
     }
 
+    /// Changes every API a little and deploys it; a `weight` that was used before changes nothing.
+    pub(crate) async fn redeploy(&self, weight: u64) {
+        for api in &self.apis {
+            let change = |body: &mut serde_json::Value| {
+                body["endpointGroups"][0]["endpoints"][0]["weight"] = json!(weight);
+            };
+            self.stack.client.change_api(api, change).await;
+            self.stack.client.deploy(api).await;
+        }
+    }
+
     /// Sends probes until every reader has got one of those.
     pub(crate) async fn alive(&mut self) {
         let mut waiting: Vec<usize> = (0..self.readers.len()).collect();
@@ -127,20 +138,26 @@ impl<S: Subject> Scene<S> {
         .await;
     }
 
-    /// Waits until the readers at at-least-once have everything and the others get messages again, then until nothing comes
-    /// any more, and compares what everybody got with the promise of its level.
+    /// Compares what everybody got with the promise of its level, once the readers at at-least-once have everything, the
+    /// others get messages again, and nothing comes any more.
     pub(crate) async fn judged(&mut self) {
         self.complete(Qos::AtLeastOnce, HEALED).await;
+        self.healed().await;
+        let broken = self.verdicts().filter(|(reader, verdict)| !verdict.keeps(reader.qos()));
+        let broken: Vec<String> =
+            broken.map(|(reader, verdict)| format!("{}: {verdict}", reader.target.identifier)).collect();
+        assert!(broken.is_empty(), "broken promises:\n{}", broken.join("\n"));
+    }
+
+    /// Waits until every reader gets messages again, then until nothing comes any more.
+    pub(crate) async fn healed(&mut self) {
         self.alive().await;
         at_rest("the readers", || self.readers.iter().map(|reader| reader.count() as u64).sum()).await;
-        let mut broken = Vec::new();
-        for reader in &self.readers {
-            let verdict = self.ledger.verdict(&reader.seen());
-            if !verdict.keeps(reader.qos()) {
-                broken.push(format!("{} at {}: {verdict}", reader.target.identifier, reader.qos()));
-            }
-        }
-        assert!(broken.is_empty(), "broken promises:\n{}", broken.join("\n"));
+    }
+
+    /// What the ledger says about every reader.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (&Reader, Verdict)> {
+        self.readers.iter().map(|reader| (reader, self.ledger.verdict(&reader.seen())))
     }
 
     /// Waits until the readers at `qos` have everything that was produced.

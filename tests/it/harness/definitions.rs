@@ -62,6 +62,16 @@ fn kafka_settings(bootstrap: &str, topic: &str, reset: &str) -> Value {
         "consumer": { "enabled": true, "autoOffsetReset": reset }, "producer": { "enabled": true } })
 }
 
+/// MQTT 5 with settings as users write them.
+pub(crate) fn mqtt5(configuration: Value) -> Endpoint {
+    Endpoint { kind: "mqtt5", configuration }
+}
+
+/// Solace, with settings as they stand in the document.
+pub(crate) fn solace(configuration: Value) -> Endpoint {
+    Endpoint { kind: "solace", configuration }
+}
+
 /// All four entrypoints of this version as users mostly write them.
 pub(crate) fn all_entrypoints() -> Value {
     json!([{ "type": "http-post" }, { "type": "http-get" }, { "type": "sse" }, { "type": "websocket" }])

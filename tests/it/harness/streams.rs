@@ -27,6 +27,11 @@ pub(crate) struct Sse {
 impl Sse {
     /// Opens the stream; fails with the body when the answer is not 200.
     pub(crate) async fn open(url: &str, headers: &[(&str, &str)]) -> Sse {
+        Sse::try_open(url, headers).await.unwrap_or_else(|refused| panic!("SSE at {url}: {refused}"))
+    }
+
+    /// Opens the stream; the status and the body when the answer is not 200.
+    pub(crate) async fn try_open(url: &str, headers: &[(&str, &str)]) -> Result<Sse, String> {
         let mut request = http().get(url).header("Accept", "text/event-stream");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -35,9 +40,9 @@ impl Sse {
             within("the head of the SSE response", SOON, request.send()).await.expect("the gateway answers");
         let headers = answer.headers().clone();
         if answer.status() != 200 {
-            panic!("SSE at {url}: {} {}", answer.status(), answer.text().await.unwrap_or_default());
+            return Err(format!("{} {}", answer.status(), answer.text().await.unwrap_or_default()));
         }
-        Sse { headers, events: answer.bytes_stream().eventsource().boxed() }
+        Ok(Sse { headers, events: answer.bytes_stream().eventsource().boxed() })
     }
 
     /// Opens the stream; `None` when the gateway is away or does not serve it now.

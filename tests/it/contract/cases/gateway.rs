@@ -5,7 +5,6 @@ use crate::contract::scene::{HEALED, POST, Scene};
 use crate::contract::subject::Subject;
 use crate::harness::posts::Posts;
 use crate::harness::wait::until;
-use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Messages between two faults.
@@ -23,13 +22,7 @@ pub(crate) async fn a_redeployment_in_flight_loses_nothing<S: Subject>() {
     for round in 0..ROUNDS {
         let ids = scene.produce(BATCH).await;
         scene.on_their_way(&ids).await;
-        for api in &scene.apis {
-            let change = |body: &mut serde_json::Value| {
-                body["endpointGroups"][0]["endpoints"][0]["weight"] = json!(round + 2);
-            };
-            scene.stack.client.change_api(api, change).await;
-            scene.stack.client.deploy(api).await;
-        }
+        scene.redeploy(round + 2).await;
     }
     let before = posts.accepted();
     until("posts to be accepted", HEALED, async || (posts.accepted() > before + 50).then_some(())).await;

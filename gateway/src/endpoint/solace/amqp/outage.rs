@@ -1,6 +1,6 @@
 //! How long a broker may be away before its readers are told, and the pace of attempts meanwhile.
 
-use super::super::fault::Fault;
+use super::fault::Fault;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
