@@ -19,6 +19,7 @@ mod mqtt5_faults;
 mod mqtt5_security;
 mod proxy;
 mod proxy_policies;
+mod push;
 mod rabbitmq;
 mod rabbitmq_faults;
 mod redeploy;

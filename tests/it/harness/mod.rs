@@ -20,6 +20,7 @@ pub(crate) mod ports;
 pub(crate) mod posts;
 pub(crate) mod process;
 pub(crate) mod rabbitmq;
+pub(crate) mod receiver;
 pub(crate) mod records;
 pub(crate) mod redis;
 pub(crate) mod services;
