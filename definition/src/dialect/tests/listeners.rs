@@ -1,6 +1,7 @@
 //! Listeners, paths, cross-origin rules, entrypoints and their quality of service.
 
 use super::*;
+use pretty_assertions::assert_eq;
 
 const ENTRYPOINT: &str = "/listeners/0/entrypoints/0";
 
