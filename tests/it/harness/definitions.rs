@@ -21,14 +21,6 @@ pub(crate) struct Endpoint {
     configuration: Value,
 }
 
-impl Endpoint {
-    /// The same with another member of its settings.
-    pub(crate) fn with(mut self, member: &str, value: Value) -> Endpoint {
-        self.configuration[member] = value;
-        self
-    }
-}
-
 /// A source that gives `content` every `interval_ms`, `count` times or for ever.
 pub(crate) fn mock(content: &str, interval_ms: u64, count: Option<u64>) -> Endpoint {
     let mut configuration = json!({ "messageContent": content, "messageInterval": interval_ms });
@@ -61,4 +53,12 @@ fn kafka_settings(bootstrap: &str, topic: &str, reset: &str) -> Value {
 /// All four entrypoints of this version as users mostly write them.
 pub(crate) fn all_entrypoints() -> Value {
     json!([{ "type": "http-post" }, { "type": "http-get" }, { "type": "sse" }, { "type": "websocket" }])
+}
+
+impl Endpoint {
+    /// The same with another member of its settings.
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Endpoint {
+        self.configuration[member] = value;
+        self
+    }
 }
