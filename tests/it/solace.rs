@@ -259,3 +259,21 @@ async fn the_same_settings_work_over_mqtt() {
     let page: BTreeSet<String> = contents(&get(&stack, "/auto", "get").await).into_iter().collect();
     assert_eq!(page, ["posted", "framed", "while away"].map(str::to_owned).into());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_runs_as_it_is_written() {
+    let broker = Broker::start().await;
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/solace.json");
+    let text = std::fs::read_to_string(file).expect("the example is there");
+    let text = text.replace("solace:5672", &broker.address().to_string());
+    let definition: Value = serde_json::from_str(&text).expect("the example is JSON");
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    stack.serve("/examples/solace", &definition).await;
+    let path = "/examples/solace";
+    let mut page = sse(&stack, 0, path, "page").await;
+    let mut socket = Ws::open(&stack.gateways[0].ws(path)).await;
+    post(&stack, path, "{\"site\":\"north\"}").await.expect(202, "POST");
+    assert_eq!(page.message().await, "{\"site\":\"north\"}");
+    assert_eq!(socket.message().await, "{\"site\":\"north\"}");
+    get(&stack, path, "script").await;
+}

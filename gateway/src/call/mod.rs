@@ -75,7 +75,7 @@ impl Consumer {
             application: subscription.application.as_str().into(),
             application_name: Some(subscription.application_name.as_str().into()),
             client_id: subscription.client_id.as_deref().map(Into::into),
-            metadata: subscription.metadata.clone(),
+            metadata: subscription.metadata.clone().into(),
             push: subscription.push,
         }
     }

@@ -2,7 +2,7 @@
 //! an eye on whom it connects to. HTTP/1.1, and no redirection is followed.
 
 use super::body::RequestBody;
-use super::client::{Client, Unanswered};
+use super::client::{Client, Repeat, Unanswered};
 use super::connect::Connector;
 use super::fault::Fault;
 use super::target::{Place, Target};
@@ -77,7 +77,7 @@ impl Caller {
         let request = self.client.request1(Method::POST, place, headers, body, true);
         let request = request.map_err(|fault| NoAnswer::of(fault, false))?;
         let answered = self.client.send1(&place.origin, request).await;
-        answered.map_err(|Unanswered { fault, stale }| NoAnswer::of(fault, stale))
+        answered.map_err(|Unanswered { fault, repeat }| NoAnswer::of(fault, repeat != Repeat::None))
     }
 }
 
@@ -87,6 +87,7 @@ impl Fault {
         match self {
             Fault::ConnectTimeout => "no connection could be made in time",
             Fault::ReadTimeout => "it did not answer in time",
+            Fault::Stalled => "the request was not there to be sent",
             Fault::PoolExhausted => "all connections to it are busy",
             Fault::Refused => "it refused the connection",
             Fault::Dns => "its name cannot be resolved",
