@@ -103,7 +103,9 @@ impl Subject for Mqtt5 {
         });
         let keeper = Keeper { task: task.abort_handle(), _client: client.clone(), payloads };
         let asked = client.subscribe_tracked(destination, QoS::AtLeastOnce).await.expect("the client lives");
-        within("the keeper's subscription", SOON, asked.wait_completion_async()).await.expect("it is accepted");
+        within("the keeper's subscription", SOON, asked.wait_completion_async())
+            .await
+            .expect("it is accepted");
         *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
     }
 
