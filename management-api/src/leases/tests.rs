@@ -134,10 +134,9 @@ async fn a_pause_ends_ownership_and_the_next_one_has_a_later_generation(rest: Re
     rest.act(&format!("{api}?action=START")).await.is(204);
     replica.look().await;
     assert_eq!(owner(&replica), Some(("a".to_owned(), 3)));
-    rest.act(&format!("{api}?action=STOP")).await.is(204);
-    rest.call("DELETE", &api, &[], "").await.is(204);
+    rest.act(&format!("{api}/plans/{plan}/_close")).await.is(200);
     replica.look().await;
-    assert_eq!(owner(&replica), None);
+    assert_eq!(owner(&replica), None, "closing the plan closed it");
 }
 
 async fn who_says_good_bye_or_comes_back_as_another_process_loses_at_once(rest: Rest) {
