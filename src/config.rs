@@ -6,6 +6,7 @@
 
 use gateway::endpoint::http_proxy::Upstream;
 use gateway::limiter::StoreUrl;
+use gateway::networks::CallbackNetworks;
 use gateway::trust::TrustedProxies;
 use management_api::seal::SealKey;
 use secrecy::SecretString;
@@ -43,6 +44,11 @@ const KEYS: &[(&str, &str)] = &[
     (
         "trusted_proxies",
         "comma-separated addresses and blocks (10.0.0.0/8) of proxies whose X-Forwarded-For and -Proto a gateway believes",
+    ),
+    (
+        "webhook_allowed_networks",
+        "comma-separated addresses and blocks (10.0.0.0/8) that webhooks may call although they are not public; none: \
+         public addresses only",
     ),
     (
         "rate_limit_redis_url",
@@ -264,6 +270,14 @@ impl Settings {
         })
     }
 
+    /// Networks that callbacks of webhooks may be in.
+    pub(crate) fn callback_networks(&mut self) -> CallbackNetworks {
+        CallbackNetworks::parse(&self.list("webhook_allowed_networks")).unwrap_or_else(|error| {
+            self.violations.push(format!("TIDEGATE_WEBHOOK_ALLOWED_NETWORKS: {error}"));
+            CallbackNetworks::default()
+        })
+    }
+
     /// Log settings.
     pub(crate) fn log(&mut self) -> Log {
         if let Err(error) = self.text("log").unwrap_or("info").parse::<tracing_subscriber::EnvFilter>() {
@@ -326,6 +340,7 @@ mod tests {
                 ("TIDEGATE_MANAGEMENT", "http://ok:1,garbage"),
                 ("TIDEGATE_LOG", "a=b=c"),
                 ("TIDEGATE_TRUSTED_PROXIES", "10.0.0.0/8,me"),
+                ("TIDEGATE_WEBHOOK_ALLOWED_NETWORKS", "10.0.0.0/8,home"),
                 ("TIDEGATE_RATE_LIMIT_REDIS_URL", "https://:hush@store"),
                 ("TIDEGATE_SYSTEM_PROXY", "ftp://:hush@proxy"),
             ],
@@ -337,6 +352,7 @@ mod tests {
         settings.management();
         settings.log();
         settings.trusted_proxies();
+        settings.callback_networks();
         settings.rate_limit_store();
         settings.system_proxy();
         let text = settings.check().unwrap_err().to_string();
@@ -351,6 +367,7 @@ mod tests {
             "TIDEGATE_LOG cannot be read",
             "TIDEGATE_SYSTEM_PROXY is not of the form",
             "TIDEGATE_TRUSTED_PROXIES: `me`: neither an address",
+            "TIDEGATE_WEBHOOK_ALLOWED_NETWORKS: `home`: neither an address",
             "TIDEGATE_RATE_LIMIT_REDIS_URL: is not the address of a Redis server",
         ] {
             assert!(text.contains(part), "{part} is missing in: {text}");

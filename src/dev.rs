@@ -36,6 +36,8 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let seal_key = settings.seal_key();
     let (rate_limit_store, trusted_proxies) = (settings.rate_limit_store(), settings.trusted_proxies());
     let system_proxy = settings.system_proxy();
+    // Whoever tries this out receives on the same machine.
+    let callback_networks = settings.callback_networks().with_loopback();
     settings.check()?;
     // The store holds password hashes and whatever secrets definitions carry.
     let mut folder = std::fs::DirBuilder::new();
@@ -74,6 +76,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
         api_key_parameter,
         rate_limit_store,
         trusted_proxies,
+        callback_networks,
         metrics,
         kafka_addresses: HashMap::from([(demo::DOCUMENTED_BOOTSTRAP.to_owned(), kafka.bootstrap_servers())]),
     };

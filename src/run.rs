@@ -54,6 +54,7 @@ pub(crate) async fn gateway(mut settings: Settings, shutdown: CancellationToken)
         api_key_parameter: settings.named("api_key_parameter"),
         rate_limit_store: settings.rate_limit_store(),
         trusted_proxies: settings.trusted_proxies(),
+        callback_networks: settings.callback_networks(),
         metrics: install_metrics()?,
         kafka_addresses: HashMap::new(),
     };

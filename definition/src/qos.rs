@@ -3,7 +3,7 @@
 //! The matrix names every connector of the field from the start, also those that this build does not run yet.
 //! Documents of the 4.x family see the advanced column for `kafka` and may keep `auto` everywhere.
 
-use crate::api::{Api, Dlq, Entrypoint, Family, Qos};
+use crate::api::{Api, Dlq, EndpointGroup, Entrypoint, Family, Listener, Qos};
 use crate::token::tokens;
 
 tokens! {
@@ -147,25 +147,29 @@ pub struct Reached {
 }
 
 /// The groups that entrypoints deliver from and to. A group that is only a dead-letter target is not among them.
-pub fn reached(api: &Api) -> Vec<Reached> {
-    let entrypoints = || api.listeners.iter().flat_map(|listener| &listener.entrypoints);
+pub fn delivering<'a>(listeners: &[Listener], groups: &'a [EndpointGroup]) -> Vec<&'a EndpointGroup> {
+    let entrypoints = || listeners.iter().flat_map(|listener| &listener.entrypoints);
     let targets: Vec<&str> = entrypoints()
         .filter_map(|e: &Entrypoint| e.dlq.as_ref())
         .map(|dlq: &Dlq| dlq.endpoint.as_str())
         .collect();
-    let only_dead_letters = |group: &&crate::api::EndpointGroup| {
+    let only_dead_letters = |group: &&EndpointGroup| {
         let all_targets = !group.endpoints.is_empty()
             && group.endpoints.iter().all(|endpoint| targets.contains(&endpoint.name.as_str()));
         targets.contains(&group.name.as_str()) || all_targets
     };
-    let groups: Vec<_> = api.endpoint_groups.iter().filter(|group| !only_dead_letters(group)).collect();
+    let delivering: Vec<_> = groups.iter().filter(|group| !only_dead_letters(group)).collect();
     // With one group for everything, naming it as the target does not make it unreachable.
-    let groups = if groups.is_empty() { api.endpoint_groups.iter().collect() } else { groups };
-    let reach = |group: &crate::api::EndpointGroup| {
+    if delivering.is_empty() { groups.iter().collect() } else { delivering }
+}
+
+/// The same groups, as the matrix sees them.
+pub fn reached(api: &Api) -> Vec<Reached> {
+    let reach = |group: &EndpointGroup| {
         let kind = EndpointKind::parse(&group.connector)?;
         Some(Reached { group: group.name.clone(), connector: group.connector.clone(), kind })
     };
-    groups.into_iter().filter_map(reach).collect()
+    delivering(&api.listeners, &api.endpoint_groups).into_iter().filter_map(reach).collect()
 }
 
 /// The level of an entrypoint whose author named none: the first of auto, at-least-once, at-most-once, none that

@@ -7,7 +7,9 @@ use crate::endpoint::kafka::Clients;
 use crate::http::listener::{accept, connections_max};
 use crate::http::serve::Front;
 use crate::limiter::{Limiter, StoreUrl};
+use crate::networks::CallbackNetworks;
 use crate::node::{self, Node};
+use crate::push;
 use crate::security::KeyNames;
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
@@ -64,6 +66,8 @@ pub struct GatewayConfig {
     pub rate_limit_store: Option<StoreUrl>,
     /// Proxies whose word about the addresses of their clients is taken.
     pub trusted_proxies: TrustedProxies,
+    /// Networks that callbacks may be in although they are not public.
+    pub callback_networks: CallbackNetworks,
     /// Of the recorder that this process installed.
     pub metrics: PrometheusHandle,
 }
@@ -110,6 +114,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         kafka: Arc::new(clients),
         http: Arc::new(http_proxy::Clients::with_system_proxy(config.system_proxy)),
         node: Arc::new(node_facts),
+        callback_networks: Arc::new(config.callback_networks),
         limiter: Arc::clone(&limiter),
         consumers,
         key_names: key_names(config.api_key_header, config.api_key_parameter)?,
@@ -126,7 +131,10 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         hostname: config.hostname,
         port: addr.port(),
     };
-    let sync = sync::start(sync_config, Arc::clone(&table), shutdown.clone())?;
+    let pushing = tokio::spawn(push::dispatch(Arc::clone(&table), shutdown.clone()));
+    // Management is told until everything that this node owns was given back.
+    let sync_stop = CancellationToken::new();
+    let sync = sync::start(sync_config, Arc::clone(&table), sync_stop.clone())?;
     let (ready_sender, ready) = watch::channel(false);
     tokio::spawn(follow_readiness(sync.ready.clone(), ready_sender, shutdown.clone()));
     let drain = Arc::new(Stop::default());
@@ -147,7 +155,15 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         drain.signal(StopReason::Shutdown);
         served.shut_down().await;
         connections.close();
-        if tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), connections.wait()).await.is_err() {
+        let given_back = async {
+            if let Err(error) = pushing.await {
+                tracing::error!(%error, "the dispatcher of push subscriptions panicked");
+            }
+            sync_stop.cancel();
+        };
+        let grace = Duration::from_millis(SHUTDOWN_GRACE_MS);
+        let (_, ended) = tokio::join!(given_back, tokio::time::timeout(grace, connections.wait()));
+        if ended.is_err() {
             tracing::warn!(connections = connections.len(), "connections are cut that did not end in time");
         }
         sync.stopped().await;

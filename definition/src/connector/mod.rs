@@ -14,9 +14,14 @@ pub mod http_post;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
+pub mod mqtt5;
+pub mod rabbitmq;
 pub mod settings;
+pub mod solace;
 pub mod sse;
 pub mod ssl;
+mod titles;
+pub mod webhook;
 pub mod websocket;
 
 use settings::SettingsSchema;
@@ -75,23 +80,28 @@ pub static ENTRYPOINTS: &[&EntrypointSpec] = &[
     &http_proxy::ENTRYPOINT,
     &sse::SPEC,
     &sse::ADVANCED,
+    &webhook::SPEC,
+    &webhook::ADVANCED,
     &websocket::SPEC,
 ];
 
 /// Every endpoint that this build runs.
-pub static ENDPOINTS: &[&EndpointSpec] =
-    &[&http_proxy::ENDPOINT, &kafka::SPEC, &kafka::ADVANCED, &mock::SPEC];
+pub static ENDPOINTS: &[&EndpointSpec] = &[
+    &http_proxy::ENDPOINT,
+    &kafka::SPEC,
+    &kafka::ADVANCED,
+    &mock::SPEC,
+    &mqtt5::SPEC,
+    &mqtt5::ADVANCED,
+    &rabbitmq::SPEC,
+    &solace::SPEC,
+];
 
 /// Entrypoints of the field that this build does not run.
-pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] =
-    &[("webhook", ApiType::Message), ("webhook-advanced", ApiType::Message), ("tcp-proxy", ApiType::Proxy)];
+pub static KNOWN_ENTRYPOINTS: &[(&str, ApiType)] = &[("tcp-proxy", ApiType::Proxy)];
 
 /// Endpoints of the field that this build does not run.
 pub static KNOWN_ENDPOINTS: &[(&str, ApiType)] = &[
-    ("mqtt5", ApiType::Message),
-    ("mqtt5-advanced", ApiType::Message),
-    ("rabbitmq", ApiType::Message),
-    ("solace", ApiType::Message),
     ("jms", ApiType::Message),
     ("asb", ApiType::Message),
     ("azure-service-bus", ApiType::Message),

@@ -43,6 +43,8 @@ struct TrustStoreSettings {
     format: StoreFormat,
     /// File on the gateway.
     path: Option<String>,
+    /// Another spelling of `path`.
+    location: Option<String>,
     /// The store itself, base64 unless it is PEM.
     content: Option<String>,
     /// Password of the store.
@@ -58,6 +60,8 @@ struct KeyStoreSettings {
     format: StoreFormat,
     /// File on the gateway.
     path: Option<String>,
+    /// Another spelling of `path`.
+    location: Option<String>,
     /// The store itself, base64.
     #[schemars(extend("x-secret" = true))]
     content: Option<String>,
@@ -66,7 +70,7 @@ struct KeyStoreSettings {
     password: Option<String>,
     /// Entry to use; absent: the only key.
     alias: Option<String>,
-    /// Password of the key; absent: that of the store.
+    /// Password of the key; absent: that of the store, and for a PEM key none.
     #[schemars(extend("x-secret" = true))]
     key_password: Option<String>,
     /// File of the PEM certificates, the gateway's own first.
@@ -157,6 +161,25 @@ impl fmt::Debug for KeyStore {
     }
 }
 
+impl Ssl {
+    /// The members that name files of the gateway.
+    pub fn files(&self) -> Vec<&'static str> {
+        let trust = self.trust_store.as_ref().map(|store| ("trustStore.path", &store.material));
+        let keys = match &self.key_store {
+            None => Vec::new(),
+            Some(KeyStore::Store { material, .. }) => vec![("keyStore.path", material)],
+            Some(KeyStore::Pem { certificates, key, .. }) => {
+                vec![("keyStore.certPath", certificates), ("keyStore.keyPath", key)]
+            }
+        };
+        let files = trust.into_iter().chain(keys);
+        files
+            .filter(|(_, material)| matches!(material, Material::Path(_)))
+            .map(|(member, _)| member)
+            .collect()
+    }
+}
+
 impl SslSettings {
     fn trust(&self) -> Option<(&'static str, &TrustStoreSettings)> {
         let new = self.trust_store.as_ref().map(|store| ("trustStore", store));
@@ -170,13 +193,27 @@ impl SslSettings {
             .filter(|(_, store)| is_store(store.format))
     }
 
+    /// Whether these settings ask for TLS, where nothing else says so. Forms leave stores behind that nobody chose;
+    /// only somebody who writes by hand sends none at all, and wants the public authorities.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let stores = [&self.trust_store, &self.truststore].iter().any(|store| store.is_some())
+            || [&self.key_store, &self.keystore].iter().any(|store| store.is_some());
+        self.trust_all || self.trust().is_some() || self.key().is_some() || !stores
+    }
+
     /// Every fault. `at`: the path of these settings, relative to what the violations are relative to.
     pub(crate) fn violations(&self, at: &str) -> Vec<Violation> {
         let mut found = Vec::new();
         if let Some((name, store)) = self.trust() {
             let binary = store.format != StoreFormat::Pem;
             let name = &format!("{at}.{name}");
-            material(name, ("path", &store.path), ("content", &store.content), binary, &mut found);
+            material(
+                name,
+                ("path", file(&store.path, &store.location)),
+                ("content", &store.content),
+                binary,
+                &mut found,
+            );
             password(name, store.format, store.password.as_ref(), &mut found);
         }
         if let Some((name, store)) = self.key() {
@@ -192,7 +229,13 @@ impl SslSettings {
                     &mut found,
                 );
             } else {
-                material(name, ("path", &store.path), ("content", &store.content), true, &mut found);
+                material(
+                    name,
+                    ("path", file(&store.path, &store.location)),
+                    ("content", &store.content),
+                    true,
+                    &mut found,
+                );
                 password(name, store.format, store.password.as_ref(), &mut found);
             }
         }
@@ -208,7 +251,7 @@ impl SslSettings {
                 let binary = store.format != StoreFormat::Pem;
                 Some(TrustStore {
                     format: store.format,
-                    material: take(&store.path, &store.content, binary)?,
+                    material: take(file(&store.path, &store.location), &store.content, binary)?,
                     password: store.password.clone(),
                 })
             }),
@@ -227,7 +270,7 @@ fn key_store(store: &KeyStoreSettings) -> Option<KeyStore> {
     }
     Some(KeyStore::Store {
         pkcs12: store.format == StoreFormat::Pkcs12,
-        material: take(&store.path, &store.content, true)?,
+        material: take(file(&store.path, &store.location), &store.content, true)?,
         password: store.password.clone(),
         alias: given(&store.alias).map(str::to_owned),
         key_password: given(&store.key_password).map(str::to_owned),
@@ -241,6 +284,11 @@ fn is_store(format: StoreFormat) -> bool {
 /// A text that is more than blanks.
 pub(super) fn given(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Forms send every member, so a blank one says nothing.
+fn file<'a>(path: &'a Option<String>, location: &'a Option<String>) -> &'a Option<String> {
+    if given(path).is_some() { path } else { location }
 }
 
 /// The content goes before the path: forms send both, one of them empty.

@@ -12,8 +12,12 @@ use crate::security::SecuritySpec;
 use crate::violation::Violation;
 
 /// `configuration` of an entrypoint.
-pub(super) fn of_entrypoint(node: &Node<'_>, spec: &EntrypointSpec) -> Option<Settings> {
-    let settings = (spec.schema)().complete(node.settings()?, Part::Whole);
+pub(super) fn of_entrypoint(
+    node: &Node<'_>,
+    spec: &EntrypointSpec,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
+    let settings = of_plugin(node, Stage::Listeners, (spec.schema)(), node.settings()?, stored);
     report(node, Stage::Listeners, (spec.check)(&settings));
     Some(settings)
 }
@@ -56,6 +60,17 @@ pub(super) fn of_plugin(
     node: &Node<'_>,
     stage: Stage,
     schema: &SettingsSchema,
+    settings: Settings,
+    stored: Option<&Settings>,
+) -> Settings {
+    schema.complete(unmasked(node, stage, schema, settings, stored), Part::Whole)
+}
+
+/// Puts stored secrets in the place of masks.
+pub(super) fn unmasked(
+    node: &Node<'_>,
+    stage: Stage,
+    schema: &SettingsSchema,
     mut settings: Settings,
     stored: Option<&Settings>,
 ) -> Settings {
@@ -63,7 +78,7 @@ pub(super) fn of_plugin(
         let message = format!("#: {path} is masked and nothing is stored for it, send the value");
         node.fail(stage, Violation::new(join(&node.path, &path), "data.invalid", message));
     }
-    schema.complete(settings, Part::Whole)
+    settings
 }
 
 /// One of the places that hold settings of an endpoint. Missing members are left to `check_effective`.
@@ -73,13 +88,10 @@ pub(super) fn of_endpoint(
     part: Part,
     stored: Option<&Settings>,
 ) -> Option<Settings> {
-    let mut settings = node.settings()?;
+    let settings = node.settings()?;
     let Some(spec) = spec else { return Some(settings) };
     let schema = (spec.schema)();
-    for path in secrets::restore(schema.document(), &mut settings, stored) {
-        let message = format!("#: {path} is masked and nothing is stored for it, send the value");
-        node.fail(Stage::EndpointGroups, Violation::new(join(&node.path, &path), "data.invalid", message));
-    }
+    let settings = unmasked(node, Stage::EndpointGroups, schema, settings, stored);
     let settings = schema.complete(settings, part);
     report(node, Stage::EndpointGroups, schema.check(&settings, Part::Shared));
     Some(settings)
@@ -116,6 +128,14 @@ pub(super) fn check_effective(
 }
 
 impl Context<'_> {
+    /// The stored settings of the entrypoint, which masked secrets may refer to. An API has one of a kind, or several
+    /// that nobody could tell apart.
+    pub(super) fn stored_entrypoint(&self, connector: &str) -> Option<&Settings> {
+        let listeners = self.current.map(|api| api.listeners.as_slice()).unwrap_or_default();
+        let mut entrypoints = listeners.iter().flat_map(|listener| &listener.entrypoints);
+        entrypoints.find(|entrypoint| entrypoint.connector == connector)?.configuration.as_ref()
+    }
+
     /// The stored group of the same name and connector, which masked secrets may refer to.
     pub(super) fn stored_group(&self, name: &str, connector: &str) -> Option<&EndpointGroup> {
         let groups = self.current.map(|api| api.endpoint_groups.as_slice()).unwrap_or_default();

@@ -156,7 +156,8 @@ fn read_entrypoint(node: &Node<'_>, listener: ListenerType, context: &Context<'_
         let spec = find(&kind, &read.connector, listener, context);
         match spec {
             Some(spec) => {
-                read.configuration = configuration::of_entrypoint(&node.get("configuration"), spec);
+                let stored = context.stored_entrypoint(&read.connector);
+                read.configuration = configuration::of_entrypoint(&node.get("configuration"), spec, stored);
                 read.dlq = read_dlq(&node.get("dlq"), &read.connector, spec.features);
             }
             None => read.configuration = node.get("configuration").settings(),

@@ -6,6 +6,7 @@
 use crate::api::{Api, ApiType, Family, Flow, LifecycleState, Visibility};
 use crate::plan::{Plan, PlanStatus};
 use crate::reader::{Node, Report, Stage};
+use crate::references;
 use crate::token::fold;
 use crate::violation::Violation;
 use serde_json::{Map, Value};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 mod analytics;
 mod configuration;
 mod cors;
+mod dead_letter;
 mod direction;
 mod endpoint;
 mod flow;
@@ -95,6 +97,10 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     }
     quality::settle(&node, &mut api);
     direction::check(&node, &api);
+    dead_letter::check(&node, &api);
+    for violation in references::of_flows("flows", &api.flows, &api.resources) {
+        node.fail(Stage::Flows, violation);
+    }
     report.finish(api)
 }
 

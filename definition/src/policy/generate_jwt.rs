@@ -154,21 +154,49 @@ impl GenerateJwt {
     /// Reads settings. Paths of violations are relative to them. The key itself is read by who signs.
     pub fn parse(settings: &Settings) -> Result<GenerateJwt, Vec<Violation>> {
         let parsed: GenerateJwt = schema().read(settings)?;
+        let violations = parsed.violations();
+        if violations.is_empty() { Ok(parsed) } else { Err(violations) }
+    }
+
+    /// Absent settings beside a key.
+    pub(crate) fn with_content(content: String) -> GenerateJwt {
+        GenerateJwt {
+            signature: rs256(),
+            key_resolver: inline(),
+            content,
+            secret_base64_encoded: false,
+            alias: None,
+            store_password: None,
+            key_password: None,
+            kid: None,
+            id: None,
+            audiences: Vec::new(),
+            issuer: issuer(),
+            subject: None,
+            expires_in: thirty(),
+            expires_in_unit: seconds(),
+            custom_claims: Vec::new(),
+            x509_certificate_chain: no_chain(),
+        }
+    }
+
+    /// What the schema cannot say.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
         let mut violations = Vec::new();
-        let symmetric = parsed.signature != Signature::RsaRs256;
-        if symmetric && parsed.key_resolver != KeyResolver::Inline {
+        let symmetric = self.signature != Signature::RsaRs256;
+        if symmetric && self.key_resolver != KeyResolver::Inline {
             let message = format!(
                 "#/keyResolver: {} holds no key for {}, use INLINE",
-                parsed.key_resolver, parsed.signature
+                self.key_resolver, self.signature
             );
             violations.push(Violation::new("keyResolver", "data.invalid", message));
         }
-        if !parsed.content_is_whole() {
+        if !self.content_is_whole() {
             let message = "#/content: must hold the key itself, gateways read no files for definitions; \
                            put the PEM text or the base64 of the key store here";
             violations.push(Violation::new("content", "data.invalid", message));
         }
-        if violations.is_empty() { Ok(parsed) } else { Err(violations) }
+        violations
     }
 
     /// Whether the content may be what its resolver says, and not the name of a file.

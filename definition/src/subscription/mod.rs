@@ -3,7 +3,7 @@
 
 mod configuration;
 mod document;
-mod webhook;
+pub mod webhook;
 mod webhook_settings;
 
 pub use configuration::{ConsumerConfiguration, Shape};

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::health;
 use crate::limiter::Limiter;
 use crate::message::{Message, MessageStream};
+use crate::networks::CallbackNetworks;
 use crate::security::KeyNames;
 use crate::security::jwt::jwks::KeySets;
 use crate::table::facts::NodeFacts;
@@ -24,6 +25,9 @@ pub(crate) mod fanout;
 pub mod http_proxy;
 pub mod kafka;
 pub mod mock;
+pub mod mqtt5;
+pub mod rabbitmq;
+pub mod solace;
 
 /// One deployed endpoint. Built from validated settings; connections are made lazily, on the first use.
 ///
@@ -157,6 +161,12 @@ pub struct FactoryError {
 pub struct Shared {
     /// Producers and shared fetches by effective configuration.
     pub kafka: Arc<kafka::Clients>,
+    /// Publishers, shared sources and sessions of MQTT brokers.
+    pub(crate) mqtt: Arc<mqtt5::client::Clients>,
+    /// Connections and shared sources by target.
+    pub rabbitmq: Arc<rabbitmq::Clients>,
+    /// Connections to Solace by effective settings.
+    pub solace: Arc<solace::Clients>,
     /// HTTP clients by effective settings.
     pub http: Arc<http_proxy::Clients>,
     /// Asks for the health of endpoints that are no HTTP servers.
@@ -171,6 +181,8 @@ pub struct Shared {
     pub(crate) key_names: KeyNames,
     /// Key sets of JWT plans, by URL.
     pub(crate) key_sets: Arc<KeySets>,
+    /// Which addresses callbacks may have.
+    pub callback_networks: Arc<CallbackNetworks>,
     /// Counters of the policies that limit.
     pub limiter: Arc<Limiter>,
 }
@@ -181,6 +193,10 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("kafka", kafka::build),
     ("kafka-advanced", kafka::build),
     ("mock", mock::build),
+    ("mqtt5", mqtt5::build),
+    ("mqtt5-advanced", mqtt5::build),
+    ("rabbitmq", rabbitmq::build),
+    ("solace", solace::build),
 ];
 
 /// The factory of a connector id.

@@ -2,6 +2,7 @@
 
 use super::{Entrypoint, Exchange, GOAWAY, Handler};
 use crate::call::body::{Body, BufferError};
+use crate::endpoint::Shared;
 use crate::failure::{Failure, key};
 use crate::http::ids;
 use crate::http::reply::Reply;
@@ -20,7 +21,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+pub(crate) fn build(settings: &Settings, _shared: &Shared) -> Result<Handler, Vec<Violation>> {
     Ok(Handler::Messages(Box::new(Post { settings: HttpPost::parse(settings)? })))
 }
 

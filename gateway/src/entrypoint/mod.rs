@@ -1,7 +1,9 @@
 //! The web side: one trait, one visible list of factories.
 
 use crate::call::body::Body;
-use crate::endpoint::{Attributes, Endpoint, Limit, PublishContext, StartingCursor, SubscribeRequest};
+use crate::endpoint::{
+    Attributes, Endpoint, Limit, PublishContext, Shared, StartingCursor, SubscribeRequest,
+};
 use crate::failure::Failure;
 use crate::http::ids::Ids;
 use crate::http::query;
@@ -20,6 +22,7 @@ pub(crate) mod http_get;
 pub(crate) mod http_post;
 pub(crate) mod http_proxy;
 pub(crate) mod sse;
+pub(crate) mod webhook;
 pub(crate) mod websocket;
 
 /// What a client is told when its stream ends because the API or the node goes away.
@@ -120,7 +123,7 @@ pub(crate) struct Factory {
     pub(crate) build: Build,
 }
 
-type Build = fn(&Settings) -> Result<Handler, Vec<Violation>>;
+type Build = fn(&Settings, &Shared) -> Result<Handler, Vec<Violation>>;
 
 /// What takes the requests of an entrypoint.
 pub(crate) enum Handler {
@@ -128,6 +131,8 @@ pub(crate) enum Handler {
     Messages(Box<dyn Entrypoint>),
     /// Passes every request on as it is.
     Proxy,
+    /// Takes none: it is the one that calls.
+    Push(Box<webhook::Push>),
 }
 
 impl Handler {
@@ -136,6 +141,7 @@ impl Handler {
         match self {
             Handler::Messages(entrypoint) => entrypoint.matches(head),
             Handler::Proxy => true,
+            Handler::Push(_) => false,
         }
     }
 }
@@ -147,6 +153,8 @@ pub(crate) static FACTORIES: &[Factory] = &[
     Factory { id: "http-proxy", criteria: 0, build: http_proxy::build },
     Factory { id: "sse", criteria: 2, build: sse::build },
     Factory { id: "sse-advanced", criteria: 2, build: sse::build },
+    Factory { id: "webhook", criteria: 0, build: webhook::build },
+    Factory { id: "webhook-advanced", criteria: 0, build: webhook::build },
     Factory { id: "websocket", criteria: 4, build: websocket::build },
 ];
 

@@ -1,6 +1,7 @@
 //! The HTTP side: from an accepted socket to an entrypoint, and back.
 
 pub(crate) mod body;
+mod client_body;
 pub(crate) mod connection;
 pub(crate) mod cors;
 pub(crate) mod frame;
@@ -11,7 +12,7 @@ pub(crate) mod http2;
 pub(crate) mod ids;
 pub(crate) mod io;
 pub(crate) mod listener;
-mod process;
+pub(crate) mod process;
 pub(crate) mod query;
 pub(crate) mod reply;
 pub(crate) mod respond;

@@ -13,11 +13,11 @@ use crate::entrypoint::{Entrypoint, Exchange, Handler, resume_position};
 use crate::failure::{Failure, key};
 use crate::flow::bridge::{Bridge, Received};
 use crate::flow::messages::MessageChain;
-use crate::flow::{self, Chosen, Door};
+use crate::flow::{self, Chosen, Door, Flows};
 use crate::meter::EntrypointMeter;
 use crate::policy::Flow;
 use crate::proxy;
-use crate::security::{self, Plan};
+use crate::security;
 use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
 use bytes::Bytes;
 use definition::policy::Phase;
@@ -47,13 +47,15 @@ pub(super) async fn answer<'a>(
     path_parameters(api, call);
     let door = Door { id: &entrypoint.id, modes: entrypoint.modes };
     let mut chosen = Chosen::new();
-    if request_flows(api, plan, call, door, &mut chosen).await? == Flow::Interrupt {
+    if request_flows(api, &plan.flows, call, door, &mut chosen).await? == Flow::Interrupt {
         return Ok(proxy::reply(call));
     }
     match (&entrypoint.handler, entrypoint.kind) {
         (Handler::Messages(handler), Some(kind)) => {
             messages(api, entrypoint, (&**handler, kind), call, &chosen).await
         }
+        // Nobody calls where subscribers are called: it takes no request.
+        (Handler::Push(_), _) => Err(respond::no_entrypoint_failure()),
         (Handler::Proxy, _) | (Handler::Messages(_), None) => {
             proxy::invoke(api, call).await?;
             proxied_response_flows(call, &chosen).await?;
@@ -79,7 +81,8 @@ pub(super) async fn preflight(
     Ok(proxy::reply(call))
 }
 
-fn path_parameters(api: &ApiRuntime, call: &mut Call) {
+/// Reads the parameters out of the path.
+pub(crate) fn path_parameters(api: &ApiRuntime, call: &mut Call) {
     for (methods, pattern) in &api.path_patterns {
         let method = call.request.head.method.as_str();
         if methods.is_empty() || methods.iter().any(|known| known.eq_ignore_ascii_case(method)) {
@@ -92,14 +95,14 @@ fn path_parameters(api: &ApiRuntime, call: &mut Call) {
 }
 
 /// Flows of the plan, then of the API.
-async fn request_flows(
+pub(crate) async fn request_flows(
     api: &ApiRuntime,
-    plan: &Plan,
+    of_plan: &Flows,
     call: &mut Call,
     door: Door<'_>,
     chosen: &mut Chosen,
 ) -> Result<Flow, Failure> {
-    for flows in [&plan.flows, &api.flows] {
+    for flows in [of_plan, &api.flows] {
         if flows.request(call, door, chosen).await? == Flow::Interrupt {
             return Ok(Flow::Interrupt);
         }
@@ -111,7 +114,7 @@ async fn request_flows(
 }
 
 /// In the same order as the request flows: what was chosen then applies now.
-async fn response_flows(call: &mut Call, chosen: &Chosen) -> Result<(), Failure> {
+pub(crate) async fn response_flows(call: &mut Call, chosen: &Chosen) -> Result<(), Failure> {
     for chosen in chosen {
         if flow::run(&chosen.response, Phase::Response, call).await? == Flow::Interrupt {
             break;
@@ -188,7 +191,8 @@ async fn messages(
     Ok(reply)
 }
 
-fn choose(
+/// The endpoint in turn, when it can do what the entrypoint promises.
+pub(crate) fn choose(
     api: &ApiRuntime,
     entrypoint: &DeployedEntrypoint,
     kind: EntrypointKind,
@@ -212,7 +216,7 @@ fn choose(
 }
 
 /// The endpoint with the steps for messages, when there are any.
-async fn bridged(
+pub(crate) async fn bridged(
     endpoint: Arc<dyn Endpoint>,
     chosen: &Chosen,
     call: &mut Call,

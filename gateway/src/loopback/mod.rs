@@ -1,6 +1,6 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
-mod backend;
+pub(crate) mod backend;
 mod consumers;
 mod echo;
 mod flows;
@@ -9,6 +9,7 @@ mod http_post;
 mod listener;
 mod protocols;
 mod proxy;
+mod proxy_faults;
 mod proxy_tls;
 mod proxy_upstream;
 mod proxy_websocket;
@@ -17,6 +18,7 @@ mod table;
 mod websocket;
 
 use crate::app::{GatewayConfig, Running, start};
+use crate::networks::CallbackNetworks;
 use crate::sync::{Applier as _, ApplyChange, ApplyOp, ApplyOutcome, Level};
 use crate::trust::TrustedProxies;
 use definition::deployment::{API_SCHEMA_VERSION, KIND_API};
@@ -63,6 +65,7 @@ impl Gateway {
             api_key_parameter: None,
             rate_limit_store: None,
             trusted_proxies: TrustedProxies::parse(&["127.0.0.2".to_owned()]).unwrap(),
+            callback_networks: CallbackNetworks::default().with_loopback(),
             metrics: recorder(),
         };
         let shutdown = CancellationToken::new();

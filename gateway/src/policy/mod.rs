@@ -8,7 +8,7 @@ mod circuit_breaker;
 mod cloud_events;
 mod dynamic_routing;
 mod evaluate;
-mod generate_jwt;
+pub(crate) mod generate_jwt;
 mod http_callout;
 mod http_redirect;
 mod interrupt;

@@ -6,7 +6,7 @@ use crate::table::facts::ApiFacts;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sets the attributes of a call, beside those that it has.
-pub(super) fn note(call: &mut Call, plan: &str, consumer: &Consumer) {
+pub(crate) fn note(call: &mut Call, plan: &str, consumer: &Consumer) {
     let facts = Arc::clone(&call.api);
     let context_path = Arc::clone(&call.request.context_path);
     write(&mut call.attributes, &facts, &context_path, plan, consumer);

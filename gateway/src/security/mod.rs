@@ -40,6 +40,12 @@ pub(crate) struct Plan {
     kind: Kind,
 }
 
+/// A plan that lets nobody in: its traffic leaves the gateway.
+pub(crate) struct PushPlan {
+    pub(crate) id: Arc<str>,
+    pub(crate) flows: Flows,
+}
+
 /// In the order in which they are asked.
 enum Kind {
     Jwt(Box<jwt::JwtPlan>),
@@ -91,23 +97,30 @@ pub(crate) fn unauthorized() -> Failure {
     Failure::new(StatusCode::UNAUTHORIZED, key::PLAN_UNRESOLVABLE, "Unauthorized")
 }
 
-/// Builds the open plans of an API that let callers in, in the order in which they are asked. Push plans let nobody in:
-/// their traffic leaves the gateway.
-pub(crate) fn build(plans: &[DeployedPlan], flows: &Builder<'_>) -> Result<Vec<Plan>, Rejection> {
-    let mut built = Vec::new();
+/// Builds the open plans of an API: those that let callers in, in the order in which they are asked, and the others.
+pub(crate) fn build(
+    plans: &[DeployedPlan],
+    flows: &Builder<'_>,
+) -> Result<(Vec<Plan>, Vec<PushPlan>), Rejection> {
+    let (mut built, mut push) = (Vec::new(), Vec::new());
     for (index, plan) in plans.iter().enumerate() {
         let path = format!("plans[{index}]");
         let rule = template(&format!("{path}.selectionRule"), plan.selection_rule.as_deref())?;
         let kind = kind(&path, &plan.security, flows.resources, flows.shared)?;
         let flows_of_plan = flows.flows(&format!("{path}.flows"), &plan.flows)?;
         let open = matches!(plan.status, PlanStatus::Published | PlanStatus::Deprecated);
-        if let Some(kind) = kind.filter(|_| open && is_for_this_node(plan, flows.shared)) {
-            built.push(Plan { id: plan.id.as_str().into(), flows: flows_of_plan, rule, kind });
+        if !open || !is_for_this_node(plan, flows.shared) {
+            continue;
+        }
+        let (id, flows) = (plan.id.as_str().into(), flows_of_plan);
+        match kind {
+            Some(kind) => built.push(Plan { id, flows, rule, kind }),
+            None => push.push(PushPlan { id, flows }),
         }
     }
     // A stable sort: of two plans of a kind, the one that the author put first.
     built.sort_by_key(|plan| plan.kind.order());
-    Ok(built)
+    Ok((built, push))
 }
 
 /// A plan with sharding tags is only for gateways that have one of them.

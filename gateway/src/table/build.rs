@@ -18,6 +18,7 @@ use definition::api::{
 };
 use definition::connector::{self, EndpointSpec};
 use definition::deployment::ApiDeployment;
+use definition::qos::delivering;
 use definition::violation::Violation;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -50,10 +51,10 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
     })?;
     let mode = deployment.flow_execution.mode;
     let flows = flow::build::Builder { resources: &resources, shared, mode };
-    let plans = security::build(&deployment.plans, &flows)?;
+    let (plans, push_plans) = security::build(&deployment.plans, &flows)?;
     let (mut entrypoints, mut paths) = (Vec::new(), Vec::new());
     for (index, listener) in deployment.listeners.iter().enumerate() {
-        if listener.listener_type != ListenerType::Http {
+        if listener.listener_type == ListenerType::Tcp {
             let message =
                 format!("listeners of type `{}` are not available in this version", listener.listener_type);
             return Err(Rejection::new("LISTENER_UNKNOWN", format!("listeners[{index}].type"), message));
@@ -61,21 +62,26 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         paths.extend(listener.paths.iter().cloned());
         for (inner, entrypoint) in listener.entrypoints.iter().enumerate() {
             let path = format!("listeners[{index}].entrypoints[{inner}]");
-            entrypoints.push(build_entrypoint(&facts.id, &path, entrypoint)?);
+            let place = (path.as_str(), listener.listener_type);
+            entrypoints.push(build_entrypoint(&facts.id, place, entrypoint, shared)?);
         }
     }
     // A stable sort: of two that ask for as much, the one that the author wrote first.
     entrypoints.sort_by_key(|(criteria, _)| Reverse(*criteria));
+    let delivering = delivering(&deployment.listeners, &deployment.endpoint_groups);
     let mut groups = Vec::new();
     for (index, group) in deployment.endpoint_groups.iter().enumerate() {
-        groups.push(build_group(&facts.id, &format!("endpointGroups[{index}]"), group, shared)?);
+        let mut built = build_group(&facts.id, &format!("endpointGroups[{index}]"), group, shared)?;
+        built.delivers = delivering.iter().any(|delivering| std::ptr::eq(*delivering, group));
+        groups.push(built);
     }
     let flows = flows.flows("flows", &deployment.flows)?;
     Ok(ApiRuntime {
         family: deployment.family,
         paths,
-        path_patterns: path_patterns(&flows, &plans),
+        path_patterns: path_patterns(&flows, &plans, &push_plans),
         plans,
+        push_plans,
         flows,
         match_required: deployment.flow_execution.match_required,
         entrypoints: entrypoints.into_iter().map(|(_, entrypoint)| entrypoint).collect(),
@@ -84,13 +90,19 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         templates: Templates::build(&deployment.response_templates)?,
         cors: cors_rules(&deployment.listeners)?,
         stop: Arc::default(),
+        removed: Arc::default(),
         facts,
     })
 }
 
 /// Paths with parameters, those for all methods first: what comes later wins.
-fn path_patterns(flows: &Flows, plans: &[security::Plan]) -> Vec<(Vec<String>, Arc<PathPattern>)> {
-    let all = plans.iter().flat_map(|plan| &plan.flows.flows).chain(&flows.flows);
+fn path_patterns(
+    flows: &Flows,
+    plans: &[security::Plan],
+    push_plans: &[security::PushPlan],
+) -> Vec<(Vec<String>, Arc<PathPattern>)> {
+    let of_plans = plans.iter().map(|plan| &plan.flows).chain(push_plans.iter().map(|plan| &plan.flows));
+    let all = of_plans.flat_map(|flows| &flows.flows).chain(&flows.flows);
     let with_parameters = all.filter(|flow| flow.selector.pattern.has_parameters());
     let mut patterns: Vec<_> = with_parameters
         .map(|flow| (flow.selector.methods.clone(), Arc::clone(&flow.selector.pattern)))
@@ -114,23 +126,26 @@ fn cors_rules(listeners: &[Listener]) -> Result<Option<CorsRules>, Rejection> {
 
 fn build_entrypoint(
     api: &Arc<str>,
-    path: &str,
+    (path, listener): (&str, ListenerType),
     entrypoint: &Entrypoint,
+    shared: &endpoint::Shared,
 ) -> Result<(u8, DeployedEntrypoint), Rejection> {
     let id = entrypoint.connector.as_str();
-    let found = connector::entrypoint(id).available().zip(entrypoint::factory(id));
+    let spec = connector::entrypoint(id).available().filter(|spec| spec.listener == listener);
+    let found = spec.zip(entrypoint::factory(id));
     let Some((spec, factory)) = found else {
-        let message = format!("the entrypoint `{id}` is not available in this version");
+        let message = format!("the entrypoint `{id}` is not available on a listener of type `{listener}`");
         return Err(Rejection::new("CONNECTOR_UNKNOWN", format!("{path}.type"), message));
     };
     let settings = entrypoint.configuration.clone().unwrap_or_default();
-    let handler = (factory.build)(&settings)
+    let handler = (factory.build)(&settings, shared)
         .map_err(|violations| invalid(&format!("{path}.configuration"), &violations))?;
     let deployed = DeployedEntrypoint {
         id: id.to_owned(),
         kind: spec.kind,
         modes: spec.modes,
         qos: entrypoint.qos.unwrap_or(Qos::Auto),
+        dead_letters: entrypoint.dlq.as_ref().map(|dlq| dlq.endpoint.clone()),
         handler,
         meter: Arc::new(EntrypointMeter::new(api, id)),
     };

@@ -13,6 +13,8 @@ pub(crate) struct Groups(pub(crate) Vec<DeployedGroup>);
 pub(crate) struct DeployedGroup {
     pub(crate) name: String,
     pub(crate) kind: Option<EndpointKind>,
+    /// False for one that only takes dead letters.
+    pub(crate) delivers: bool,
     /// What all of its endpoints have switched on.
     pub(crate) modes: Vec<Mode>,
     /// Endpoints that serve while they are available.
@@ -46,8 +48,9 @@ impl Groups {
     /// An endpoint of the first group that has one and serves all these modes. For an entrypoint that goes both ways a
     /// group that serves one of them is better than none.
     pub(crate) fn choose(&self, modes: &[Mode]) -> Option<Choice<'_>> {
-        let whole = self.0.iter().filter(|group| modes.iter().all(|mode| group.modes.contains(mode)));
-        let half = self.0.iter().filter(|group| modes.iter().any(|mode| group.modes.contains(mode)));
+        let delivering = || self.0.iter().filter(|group| group.delivers);
+        let whole = delivering().filter(|group| modes.iter().all(|mode| group.modes.contains(mode)));
+        let half = delivering().filter(|group| modes.iter().any(|mode| group.modes.contains(mode)));
         whole.chain(half).find_map(DeployedGroup::choose)
     }
 
@@ -79,7 +82,7 @@ impl DeployedGroup {
         endpoints: Vec<DeployedEndpoint>,
     ) -> Self {
         let (primary, secondary) = (Balancer::new(balancer, Vec::new()), Balancer::new(balancer, Vec::new()));
-        let group = DeployedGroup { name, kind, modes, primary, secondary, endpoints };
+        let group = DeployedGroup { name, kind, delivers: true, modes, primary, secondary, endpoints };
         group.refresh();
         group
     }

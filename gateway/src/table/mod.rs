@@ -15,7 +15,7 @@ use crate::consumers::{Consumers, now_ms};
 use crate::endpoint::Shared;
 use crate::health;
 use crate::stop::StopReason;
-use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Degraded, Level, Problem};
+use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Assignments, Degraded, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
 pub use build::Rejection;
 use definition::api::Path;
@@ -27,7 +27,7 @@ use runtime::ApiRuntime;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 /// The APIs of this node.
 pub struct Table {
@@ -35,6 +35,9 @@ pub struct Table {
     held: Mutex<BTreeMap<String, Held>>,
     shared: Shared,
     outlook: Arc<Outlook>,
+    assignments: Arc<Assignments>,
+    /// A batch was applied.
+    applied: Notify,
 }
 
 /// What is held for one API id.
@@ -48,7 +51,25 @@ struct Held {
 impl Table {
     /// An empty table.
     pub fn new(shared: Shared) -> Self {
-        Table { routes: ArcSwap::default(), held: Mutex::default(), shared, outlook: Arc::default() }
+        let (assignments, applied) = (Arc::default(), Notify::new());
+        Table {
+            routes: ArcSwap::default(),
+            held: Mutex::default(),
+            shared,
+            outlook: Arc::default(),
+            assignments,
+            applied,
+        }
+    }
+
+    /// The push subscriptions that this node owns.
+    pub(crate) fn assignments(&self) -> &Arc<Assignments> {
+        &self.assignments
+    }
+
+    /// Something was applied since this was last awaited, by the one task that awaits it.
+    pub(crate) async fn applied(&self) {
+        self.applied.notified().await;
     }
 
     /// The current snapshot.
@@ -59,6 +80,12 @@ impl Table {
     /// Subscriptions and API keys.
     pub(crate) fn consumers(&self) -> &Consumers {
         &self.shared.consumers
+    }
+
+    /// The API of this id, while it serves.
+    pub(crate) async fn api(&self, id: &str) -> Option<Arc<ApiRuntime>> {
+        let held = self.held.lock().await;
+        held.get(id)?.serving.as_ref().map(|(_, runtime)| Arc::clone(runtime))
     }
 
     /// Ends every stream: the node goes away.
@@ -102,8 +129,11 @@ impl Table {
         let built =
             built.unwrap_or_else(|_| Err(Rejection::new("PANIC", "", "the API could not be built: a bug")));
         match built {
-            Ok(runtime) => {
+            Ok(mut runtime) => {
                 let level = level(&runtime);
+                if let Some((_, old)) = &held.serving {
+                    runtime.removed = Arc::clone(&old.removed);
+                }
                 let runtime = Arc::new(runtime);
                 let old = held.serving.replace((*digest, Arc::clone(&runtime)));
                 if let Some((_, old)) = &old {
@@ -168,18 +198,26 @@ impl Applier for Table {
         self.shared.consumers.measure();
         for (runtime, reason) in replaced {
             runtime.stop.signal(reason);
+            if reason == StopReason::Stopped {
+                runtime.removed.signal(reason);
+            }
         }
+        self.applied.notify_one();
         outcomes
     }
 
     fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
         self.outlook.degraded()
     }
+
+    fn owns(&self) -> Option<&Arc<Assignments>> {
+        Some(&self.assignments)
+    }
 }
 
 /// An API without a plan is there, and nobody can call it.
 fn level(runtime: &ApiRuntime) -> Level {
-    if runtime.plans.is_empty() { Level::Degraded } else { Level::Active }
+    if runtime.plans.is_empty() && runtime.push_plans.is_empty() { Level::Degraded } else { Level::Active }
 }
 
 fn outcome(change: ApplyChange, result: Result<Level, Rejection>) -> ApplyOutcome {

@@ -9,7 +9,7 @@ use crate::flow::path::PathPattern;
 use crate::http::cors::CorsRules;
 use crate::http::respond::Templates;
 use crate::meter::EntrypointMeter;
-use crate::security::Plan;
+use crate::security::{Plan, PushPlan};
 use crate::stop::Stop;
 use definition::api::{Family, Path, Qos};
 use definition::connector::Mode;
@@ -24,6 +24,8 @@ pub(crate) struct ApiRuntime {
     pub(crate) paths: Vec<Path>,
     /// Those that let callers in, in the order in which they are asked.
     pub(crate) plans: Vec<Plan>,
+    /// Those whose subscribers are called.
+    pub(crate) push_plans: Vec<PushPlan>,
     pub(crate) flows: Flows,
     /// A request that no flow takes is refused.
     pub(crate) match_required: bool,
@@ -39,6 +41,8 @@ pub(crate) struct ApiRuntime {
     pub(crate) cors: Option<CorsRules>,
     /// Ends the streams of this version.
     pub(crate) stop: Arc<Stop>,
+    /// Ends what outlives redeploys, when the API is stopped or removed. All versions have the same.
+    pub(crate) removed: Arc<Stop>,
 }
 
 pub(crate) struct DeployedEntrypoint {
@@ -48,6 +52,8 @@ pub(crate) struct DeployedEntrypoint {
     pub(crate) kind: Option<EntrypointKind>,
     pub(crate) modes: &'static [Mode],
     pub(crate) qos: Qos,
+    /// Endpoint or group that takes what callbacks refuse.
+    pub(crate) dead_letters: Option<String>,
     pub(crate) handler: Handler,
     pub(crate) meter: Arc<EntrypointMeter>,
 }
@@ -61,6 +67,7 @@ impl ApiRuntime {
             family: Family::Beta,
             paths: Vec::new(),
             plans: Vec::new(),
+            push_plans: Vec::new(),
             flows: Flows::default(),
             match_required: false,
             path_patterns: Vec::new(),
@@ -70,6 +77,7 @@ impl ApiRuntime {
             cors: None,
             templates: Templates::default(),
             stop: Arc::default(),
+            removed: Arc::default(),
         }
     }
 }

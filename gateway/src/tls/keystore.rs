@@ -2,10 +2,10 @@
 //!
 //! A file that says JKS and holds PKCS12 is read all the same, as Java does: its own tools write such files.
 
+use super::private_key;
 use definition::connector::ssl::{KeyStore, Material, StoreFormat, TrustStore};
 use jks::KeyStore as Jks;
 use p12_keystore::{KeyStore as Pkcs12, KeyStoreEntry, Pkcs12ImportPolicy, PrivateKeyChain};
-use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
@@ -49,7 +49,7 @@ pub(super) fn identity(store: &KeyStore, seen: &mut Sha256) -> Result<Identity, 
     match store {
         KeyStore::Pem { certificates, key, key_password } => {
             let chain = pem_certificates(&read(certificates, seen)?)?;
-            let key = pem_key(&read(key, seen)?, key_password.as_deref())?;
+            let key = private_key::read(&read(key, seen)?, key_password.as_deref())?;
             Ok((chain, key))
         }
         KeyStore::Store { pkcs12, material, password, alias, key_password } => {
@@ -70,35 +70,6 @@ fn pem_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(format!("the PEM certificates cannot be read: {error}")),
     }
-}
-
-/// A PEM key; an encrypted one in the form of PKCS#8.
-fn pem_key(bytes: &[u8], password: Option<&str>) -> Result<PrivateKeyDer<'static>, String> {
-    let text = String::from_utf8_lossy(bytes);
-    if text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err("the PEM key is encrypted in an old form, convert it with `openssl pkcs8 -topk8`".into());
-    }
-    let Some(encrypted) = section(&text, "ENCRYPTED PRIVATE KEY") else {
-        return PrivateKeyDer::from_pem_slice(bytes)
-            .map_err(|error| format!("the PEM key cannot be read: {error}"));
-    };
-    let password = password.ok_or("the PEM key is encrypted, set keyPassword")?;
-    let unreadable = |error: &dyn std::fmt::Display| format!("the PEM key cannot be read: {error}");
-    let (_, document) = SecretDocument::from_pem(encrypted).map_err(|error| unreadable(&error))?;
-    let info =
-        EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| unreadable(&error))?;
-    let plain = info
-        .decrypt(password)
-        .map_err(|_| "the PEM key cannot be decrypted, check keyPassword".to_owned())?;
-    Ok(PrivatePkcs8KeyDer::from(plain.as_bytes().to_vec()).into())
-}
-
-/// One section of a PEM text with its armour.
-fn section<'t>(text: &'t str, label: &str) -> Option<&'t str> {
-    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-    let from = text.find(&begin)?;
-    let to = from + text[from..].find(&end)? + end.len();
-    Some(&text[from..to])
 }
 
 fn open_jks(bytes: &[u8], password: &str) -> Result<Jks, String> {

@@ -2,6 +2,7 @@
 
 mod keystore;
 mod pem;
+mod private_key;
 
 use crate::endpoint::FactoryError;
 use definition::connector::ssl::Ssl;

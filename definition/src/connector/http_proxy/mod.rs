@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
+pub(crate) use rules::proxy_rules;
 pub use rules::{SCHEMES, target_url};
 pub use settings::{HttpSettings, ProxyType, ProxyVersion, UpstreamProxy};
 

@@ -1,6 +1,7 @@
 //! Listeners, paths, cross-origin rules, entrypoints and their quality of service.
 
 use super::*;
+use pretty_assertions::assert_eq;
 
 const ENTRYPOINT: &str = "/listeners/0/entrypoints/0";
 
@@ -107,17 +108,22 @@ fn entrypoints_are_known_or_named() {
     check(
         &format!("{ENTRYPOINT}/type"),
         json!("nope"),
-        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"nope"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "nope", use one of http-get, http-post, http-proxy, sse, sse-advanced, websocket"#,
+        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"nope"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "nope", use one of http-get, http-post, http-proxy, sse, sse-advanced, webhook, webhook-advanced, websocket"#,
     );
     check(
         &format!("{ENTRYPOINT}/type"),
         json!("HTTP-GET"),
-        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"HTTP-GET"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "HTTP-GET", use one of http-get, http-post, http-proxy, sse, sse-advanced, websocket"#,
+        r#"listeners[0].entrypoints[0].type plugin.notFound {"plugin":"HTTP-GET"} 404: listeners[0].entrypoints[0].type names the unknown entrypoint "HTTP-GET", use one of http-get, http-post, http-proxy, sse, sse-advanced, webhook, webhook-advanced, websocket"#,
     );
     check(
         &format!("{ENTRYPOINT}/type"),
-        json!("webhook"),
-        "listeners[0].entrypoints[0].type data.invalid: listeners[0].entrypoints[0].type webhook is not available in this version, use one of http-get, http-post, http-proxy, sse, sse-advanced, websocket",
+        json!("tcp-proxy"),
+        "listeners[0].entrypoints[0].type data.invalid: listeners[0].entrypoints[0].type tcp-proxy is not available in this version, use one of http-get, http-post, http-proxy, sse, sse-advanced, webhook, webhook-advanced, websocket",
+    );
+    check(
+        ENTRYPOINT,
+        json!({"type": "webhook"}),
+        "listeners[0].entrypoints[0].type listeners.entrypoints.type.unsupported {}: listeners[0].entrypoints[0].type webhook belongs on a listener of type subscription in an API of type async",
     );
     check(
         "/listeners/0/type",
@@ -202,4 +208,57 @@ fn a_quality_of_service_must_be_in_its_cell() {
         &faults(&document),
         "listeners[0].entrypoints[0].qos listeners.entrypoints.qos.invalid {}: listeners[0].entrypoints[0].qos must not be null, leave it out or use one of none, auto, at-most-once, at-least-once",
     );
+}
+
+/// A listener for webhooks beside the one for clients.
+fn push(entrypoint: &Value) -> Value {
+    let mut document = mock_document();
+    let listener = json!({"type": "SUBSCRIPTION", "entrypoints": [entrypoint]});
+    document["listeners"].as_array_mut().unwrap().push(listener);
+    document
+}
+
+#[test]
+fn webhooks_stand_on_a_listener_of_their_own() {
+    same(&faults(&push(&json!({"type": "webhook"}))), "accepted");
+    let advanced = json!({"type": "webhook-advanced", "qos": "AT_LEAST_ONCE", "dlq": {"endpoint": "g"}});
+    same(&faults(&push(&advanced)), "accepted");
+    let settings = json!({"type": "webhook", "configuration": {"http": {"maxConcurrentConnections": 0}}});
+    same(
+        &faults(&push(&settings)),
+        "listeners[1].entrypoints[0].configuration.http.maxConcurrentConnections data.invalid: #/http/maxConcurrentConnections: 0 is out of range, use a value from 1 to 20",
+    );
+}
+
+#[test]
+fn dead_letters_need_somebody_who_takes_them() {
+    let target = |name: &str| push(&json!({"type": "webhook", "dlq": {"endpoint": name}}));
+    same(
+        &faults(&target("nobody")),
+        r#"listeners[1].entrypoints[0].dlq.endpoint listeners.entrypoints.dlq.invalid {}: listeners[1].entrypoints[0].dlq.endpoint names "nobody", which is no endpoint or endpoint group of this API"#,
+    );
+    let mut silent = target("dead");
+    silent["endpointGroups"].as_array_mut().unwrap().push(
+        json!({"name": "dead", "type": "kafka", "endpoints": [
+        {"name": "d", "type": "kafka", "configuration": {"bootstrapServers": "h:1", "topics": ["t"],
+            "consumer": {"enabled": false}, "producer": {"enabled": false}}}]}),
+    );
+    let found = faults(&silent);
+    let expected =
+        r#"dlq.endpoint names "dead", which messages cannot be published to: enable its `producer`"#;
+    assert!(found.contains(expected), "{found}");
+}
+
+#[test]
+fn the_password_of_a_webhooks_proxy_is_masked_and_kept() {
+    let proxy = |password: &str| {
+        let proxy = json!({"enabled": true, "host": "p", "port": 1, "username": "u", "password": password});
+        push(&json!({"type": "webhook", "configuration": {"proxy": proxy}}))
+    };
+    let stored = create(&proxy("hush"));
+    let place = "/listeners/1/entrypoints/0/configuration/proxy/password";
+    let shown = Value::Object(beta_api(&stored));
+    assert_eq!(shown.pointer(place).unwrap(), crate::secrets::MASK);
+    assert_eq!(again(&stored).unwrap().listeners, stored.listeners);
+    assert!(faults(&proxy(crate::secrets::MASK)).contains("is masked and nothing is stored for it"));
 }

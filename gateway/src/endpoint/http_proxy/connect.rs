@@ -5,6 +5,8 @@ use super::target::Origin;
 use super::tls::Tls;
 use super::transport::Transport;
 use super::upstream::Upstream;
+use crate::networks::CallbackNetworks;
+use crate::seldom::warn_seldom;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +30,8 @@ pub(super) struct Connector {
     pub(super) upstream: Option<Upstream>,
     /// `None`: as long as the system tries.
     pub(super) patience: Option<Duration>,
+    /// For places that somebody outside chose. `None`: the author of the API chose it, who may name any.
+    pub(super) networks: Option<Arc<CallbackNetworks>>,
 }
 
 impl Connector {
@@ -47,9 +51,13 @@ impl Connector {
 
     async fn establish(&self, origin: &Origin, purpose: Purpose) -> Result<Transport, Fault> {
         let tcp = match &self.upstream {
-            None => dial((&origin.host, origin.port)).await?,
+            None => dial((&origin.host, origin.port), self.networks.as_deref()).await?,
             Some(upstream) => {
-                let tcp = dial(upstream.address()).await?;
+                // The proxy resolves the name, and its rules decide about what it finds.
+                if self.networks.as_ref().is_some_and(|networks| !networks.allow_unresolved(&origin.host)) {
+                    return Err(Fault::Forbidden);
+                }
+                let tcp = dial(upstream.address(), None).await?;
                 let direct = upstream.is_http() && !origin.tls && purpose == Purpose::Http1;
                 if direct { tcp } else { upstream.tunnel(tcp, origin).await? }
             }
@@ -61,18 +69,23 @@ impl Connector {
         let name = ServerName::try_from(origin.host.clone()).map_err(|_| Fault::Tls)?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await;
         let stream = handshake.map_err(|error| {
-            tracing::warn!(host = origin.host, port = origin.port, %error, "the TLS handshake with a backend failed");
+            warn_seldom!(host = origin.host, port = origin.port, %error, "the TLS handshake with a backend failed");
             Fault::Tls
         })?;
         Ok(Transport::Tls(Box::new(stream)))
     }
 }
 
-/// The first address that answers.
-async fn dial(place: (&str, u16)) -> Result<TcpStream, Fault> {
+/// The first address that answers, of those that may be connected to.
+async fn dial(place: (&str, u16), networks: Option<&CallbackNetworks>) -> Result<TcpStream, Fault> {
     let addresses = tokio::net::lookup_host(place).await.map_err(|_| Fault::Dns)?;
     let mut last = Fault::Dns;
     for address in addresses {
+        if networks.is_some_and(|networks| !networks.allow(address.ip())) {
+            tracing::warn!(host = place.0, %address, "a callback leads to an address that may not be called");
+            last = Fault::Forbidden;
+            continue;
+        }
         match TcpStream::connect(address).await {
             Ok(tcp) => {
                 // Requests are written in one piece; the last one of a body must not wait for an acknowledgement.

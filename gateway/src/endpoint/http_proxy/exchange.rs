@@ -1,7 +1,7 @@
 //! One call's exchange with its backend: the request from what the call holds, the answer into the call's response.
 
 use super::body::RequestBody;
-use super::client::Unanswered;
+use super::client::{Client, Repeat, Unanswered};
 use super::fault::Fault;
 use super::target::Place;
 use super::{HttpProxy, headers, redirect};
@@ -85,18 +85,22 @@ async fn send(
             let fallback = |request: Request<RequestBody>| proxy.downgraded(request, place);
             proxy.client.send2(&place.origin, request, fallback).await
         } else {
-            let request = proxy.request1(method, place, headers, sent, true)?;
+            let request = proxy.client.request1(method, place, headers, sent, true)?;
             proxy.client.send1(&place.origin, request).await
         };
         match answered {
+            // Nobody asked for another protocol, so that nobody could speak it.
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                return Err(Fault::Protocol);
+            }
             Ok(response) => return Ok(response),
-            Err(Unanswered { fault, stale }) => {
-                // The backend may have acted on it, so only what may be done twice is sent twice.
-                if !stale
-                    || retries == STALE_RETRIES_MAX
-                    || body.is_none()
-                    || !outgoing.method.is_idempotent()
-                {
+            Err(Unanswered { fault, repeat }) => {
+                let may_repeat = match repeat {
+                    Repeat::None => false,
+                    Repeat::Idempotent => outgoing.method.is_idempotent(),
+                    Repeat::All => true,
+                };
+                if !may_repeat || retries == STALE_RETRIES_MAX || body.is_none() {
                     return Err(fault);
                 }
                 retries += 1;
@@ -105,7 +109,7 @@ async fn send(
     }
 }
 
-impl HttpProxy {
+impl Client {
     /// A request of HTTP/1.1. `shared`: an HTTP proxy on the way gets the absolute form.
     pub(super) fn request1(
         &self,
@@ -115,7 +119,7 @@ impl HttpProxy {
         body: RequestBody,
         shared: bool,
     ) -> Result<Request<RequestBody>, Fault> {
-        let upstream = self.client.connector().absolute_form(&place.origin).filter(|_| shared);
+        let upstream = self.connector().absolute_form(&place.origin).filter(|_| shared);
         let uri = match upstream {
             None => Uri::try_from(place.path_and_query.as_str()),
             Some(upstream) => {
@@ -126,7 +130,7 @@ impl HttpProxy {
             }
         };
         headers.entry(HOST).or_insert_with(|| place.authority.clone());
-        if !self.client.http().keep_alive && !headers.contains_key(CONNECTION) {
+        if !self.http().keep_alive && !headers.contains_key(CONNECTION) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         headers::framing(&mut headers, &method, &body, false);
@@ -136,7 +140,9 @@ impl HttpProxy {
         *request.headers_mut() = headers;
         Ok(request)
     }
+}
 
+impl HttpProxy {
     /// A request of HTTP/2, where the host stands in the target.
     fn request2(
         &self,

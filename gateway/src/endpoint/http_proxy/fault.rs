@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind};
 pub(super) enum Fault {
     ConnectTimeout,
     ReadTimeout,
+    /// The client did not send the rest of its request.
+    Stalled,
     /// All connections were in use for too long.
     PoolExhausted,
     Refused,
@@ -21,6 +23,8 @@ pub(super) enum Fault {
     Closed,
     /// What the backend sent is no HTTP, or an upstream proxy does not do its part.
     Protocol,
+    /// The gateway does not connect to such addresses on behalf of whoever chose the place.
+    Forbidden,
     /// The body of the request broke off: the caller is gone.
     Request,
 }
@@ -34,8 +38,9 @@ impl Fault {
         match self {
             Fault::ConnectTimeout => timeout(key::CLIENT_CONNECT_TIMEOUT),
             Fault::ReadTimeout => timeout(key::CLIENT_READ_TIMEOUT),
+            Fault::Stalled => Failure::client_stalled(),
             Fault::PoolExhausted => of(StatusCode::SERVICE_UNAVAILABLE, key::CLIENT_POOL_EXHAUSTED),
-            Fault::Refused => gateway(key::CLIENT_CONNECTION_REFUSED),
+            Fault::Refused | Fault::Forbidden => gateway(key::CLIENT_CONNECTION_REFUSED),
             Fault::Dns => gateway(key::CLIENT_DNS_ERROR),
             Fault::Unreachable => gateway(key::CLIENT_UNREACHABLE),
             Fault::Tls => gateway(key::CLIENT_TLS_ERROR),

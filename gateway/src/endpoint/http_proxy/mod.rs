@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod caller;
 mod client;
 mod connect;
 mod exchange;
@@ -28,6 +29,7 @@ use crate::call::Call;
 use crate::expression::{self, Scope};
 use crate::failure::{Failure, key};
 use crate::flow;
+use crate::seldom::warn_seldom;
 use async_trait::async_trait;
 use client::Client;
 use definition::connector::http_proxy::HttpProxy as ProxySettings;
@@ -35,9 +37,11 @@ use definition::expression::Template;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::borrow::Cow;
 use std::sync::Arc;
-use target::{Climbs, Place, Target};
+use target::{Climbs, Target};
 
+pub(crate) use caller::{Behaviour, Caller, NoAnswer};
 pub use shared::Clients;
+pub(crate) use target::Place;
 pub use upstream::Upstream;
 
 /// One endpoint.
@@ -117,7 +121,7 @@ impl HttpProxy {
     async fn place(&self, call: &mut Call, chosen: Option<&str>) -> Result<Place, Failure> {
         let absolute = match chosen.filter(|chosen| chosen.contains("://")) {
             Some(chosen) => Some(Target::parse(chosen).map_err(|reason| {
-                tracing::warn!(endpoint = self.name, reason, "a policy chose a target that cannot be used");
+                warn_seldom!(endpoint = self.name, reason, "a policy chose a target that cannot be used");
                 misconfigured()
             })?),
             None => None,
@@ -141,7 +145,7 @@ impl HttpProxy {
         let text = expression::text(template, &Scope::of(call)).ok().flatten();
         let target = text.ok_or("has no value").and_then(|text| Target::parse(text.trim()));
         target.map_err(|reason| {
-            tracing::warn!(
+            warn_seldom!(
                 endpoint = self.name,
                 reason,
                 "the target's expression gave nothing that can be used"
@@ -158,7 +162,7 @@ impl HttpProxy {
                 Value::Evaluated(template) => {
                     flow::provide(template.needs(), call).await?;
                     let text = expression::text(template, &Scope::of(call)).map_err(|error| {
-                        tracing::warn!(endpoint = self.name, header = %name, %error, "a header has no value");
+                        warn_seldom!(endpoint = self.name, header = %name, %error, "a header has no value");
                         misconfigured()
                     })?;
                     let Some(text) = text else { continue };

@@ -24,6 +24,11 @@ impl Clients {
         Clients { by_settings: Mutex::default(), system_proxy }
     }
 
+    /// The proxy of the node.
+    pub(crate) fn system_proxy(&self) -> Option<&Upstream> {
+        self.system_proxy.as_ref()
+    }
+
     /// The client of an endpoint. Errors name the setting that it cannot be made with.
     pub(super) fn client(&self, name: &str, settings: &HttpProxy) -> Result<Arc<Client>, FactoryError> {
         let mut seen = Sha256::new();
@@ -42,7 +47,8 @@ impl Clients {
             return Ok(client);
         }
         let patience = client::limit(settings.http.connect_timeout);
-        let client = Arc::new(Client::new(settings.http.clone(), Connector { tls, upstream, patience }));
+        let connector = Connector { tls, upstream, patience, networks: None };
+        let client = Arc::new(Client::new(settings.http.clone(), connector));
         clients.insert(key, Arc::downgrade(&client));
         Ok(client)
     }

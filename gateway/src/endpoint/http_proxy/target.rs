@@ -31,7 +31,7 @@ pub(super) struct Target {
 
 /// One call's place at a backend.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) origin: Arc<Origin>,
     pub(super) authority: HeaderValue,
     pub(super) grpc: bool,

@@ -8,6 +8,7 @@ mod print;
 
 use super::{Entrypoint, Exchange, Handler, accept};
 use crate::call::body::Body;
+use crate::endpoint::Shared;
 use crate::failure::Failure;
 use crate::http::reply::Reply;
 use async_trait::async_trait;
@@ -21,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use print::{Format, Printer};
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+pub(crate) fn build(settings: &Settings, _shared: &Shared) -> Result<Handler, Vec<Violation>> {
     Ok(Handler::Messages(Box::new(Get { settings: HttpGet::parse(settings)? })))
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod format;
 use super::accept::{self, MediaType};
 use super::{Entrypoint, Exchange, Handler, farewell};
 use crate::call::body::Body;
+use crate::endpoint::Shared;
 use crate::failure::Failure;
 use crate::http::frame::{ChunkBuilder, Frame};
 use crate::http::reply::Reply;
@@ -44,7 +45,7 @@ const EVENTS_BETWEEN_STOP_CHECKS: u8 = 64;
 const EVENT_OVERHEAD_BYTES: usize = 64;
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+pub(crate) fn build(settings: &Settings, _shared: &Shared) -> Result<Handler, Vec<Violation>> {
     Ok(Handler::Messages(Box::new(Events { settings: Sse::parse(settings)? })))
 }
 

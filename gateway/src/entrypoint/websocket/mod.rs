@@ -7,6 +7,7 @@ mod session;
 
 use super::{Entrypoint, Exchange, Handler};
 use crate::call::body::Body;
+use crate::endpoint::Shared;
 use crate::failure::Failure;
 use crate::http::hop::has_token;
 use crate::http::reply::Reply;
@@ -26,7 +27,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 const VERSION: &str = "13";
 
 /// Builds the entrypoint.
-pub(crate) fn build(settings: &Settings) -> Result<Handler, Vec<Violation>> {
+pub(crate) fn build(settings: &Settings, _shared: &Shared) -> Result<Handler, Vec<Violation>> {
     Ok(Handler::Messages(Box::new(Socket { settings: WebSocket::parse(settings)? })))
 }
 

@@ -24,54 +24,65 @@ const GENERATED: &str = "jwt.generated";
 
 /// Builds the policy. A key that cannot sign is refused here.
 pub(crate) fn build(settings: &Settings, _site: &Site<'_>) -> Result<Arc<dyn Policy>, Vec<Violation>> {
-    let mut settings = GenerateJwt::parse(settings)?;
-    let wrong =
-        |reason: String| vec![Violation::new("content", "data.invalid", format!("#/content: {reason}"))];
-    let signing = key::read(&settings).map_err(wrong)?;
-    let mut header = Header::new(match settings.signature {
-        Signature::RsaRs256 => Algorithm::RS256,
-        Signature::HmacHs256 => Algorithm::HS256,
-        Signature::HmacHs384 => Algorithm::HS384,
-        Signature::HmacHs512 => Algorithm::HS512,
-    });
-    header.kid = settings.kid.clone();
-    if settings.x509_certificate_chain == CertificateChain::X5c && !signing.chain.is_empty() {
-        header.x5c = Some(signing.chain);
-    }
-    jsonwebtoken::encode(&header, &json!({}), &signing.key)
-        .map_err(|_| wrong("holds a key that cannot sign, use one of 2048 bits or more".to_owned()))?;
-    // What the key was read from is not kept beside it.
-    settings.content.clear();
-    (settings.store_password, settings.key_password) = (None, None);
-    let claims = settings.custom_claims.iter().filter_map(|claim| claim.value.as_ref());
-    let registered = settings.id.iter().chain(&settings.audiences).chain([&settings.issuer]);
-    let needs = evaluate::needs(claims.chain(registered).chain(&settings.subject));
-    Ok(Arc::new(JwtPolicy { settings, header, key: signing.key, needs }))
+    let signer = Signer::new(GenerateJwt::parse(settings)?)
+        .map_err(|reason| vec![Violation::new("content", "data.invalid", format!("#/content: {reason}"))])?;
+    Ok(Arc::new(JwtPolicy(signer)))
 }
 
-struct JwtPolicy {
+/// Makes tokens as its settings say.
+pub(crate) struct Signer {
     settings: GenerateJwt,
     header: Header,
     key: EncodingKey,
     needs: Needs,
 }
 
+struct JwtPolicy(Signer);
+
 #[async_trait]
 impl Policy for JwtPolicy {
     fn needs(&self, _phase: Phase) -> Needs {
-        self.needs
+        self.0.needs
     }
 
     async fn on_request(&self, call: &mut Call) -> Result<Flow, Failure> {
-        let claims = self.claims(call).map_err(|error| failed(&error.to_string()))?;
-        let token = jsonwebtoken::encode(&self.header, &claims, &self.key)
-            .map_err(|_| failed("the key cannot sign"))?;
+        let token = self.0.token(call).map_err(|reason| failed(&reason))?;
         call.attributes.set(GENERATED, token);
         Ok(Flow::Continue)
     }
 }
 
-impl JwtPolicy {
+impl Signer {
+    /// Reads the key. Errors say why it cannot sign, never what it is.
+    pub(crate) fn new(mut settings: GenerateJwt) -> Result<Signer, String> {
+        let signing = key::read(&settings)?;
+        let mut header = Header::new(match settings.signature {
+            Signature::RsaRs256 => Algorithm::RS256,
+            Signature::HmacHs256 => Algorithm::HS256,
+            Signature::HmacHs384 => Algorithm::HS384,
+            Signature::HmacHs512 => Algorithm::HS512,
+        });
+        header.kid = settings.kid.clone();
+        if settings.x509_certificate_chain == CertificateChain::X5c && !signing.chain.is_empty() {
+            header.x5c = Some(signing.chain);
+        }
+        jsonwebtoken::encode(&header, &json!({}), &signing.key)
+            .map_err(|_| "holds a key that cannot sign, use one of 2048 bits or more".to_owned())?;
+        // What the key was read from is not kept beside it.
+        settings.content.clear();
+        (settings.store_password, settings.key_password) = (None, None);
+        let claims = settings.custom_claims.iter().filter_map(|claim| claim.value.as_ref());
+        let registered = settings.id.iter().chain(&settings.audiences).chain([&settings.issuer]);
+        let needs = evaluate::needs(claims.chain(registered).chain(&settings.subject));
+        Ok(Signer { settings, header, key: signing.key, needs })
+    }
+
+    /// A token with claims that are evaluated now.
+    pub(crate) fn token(&self, call: &Call) -> Result<String, String> {
+        let claims = self.claims(call).map_err(|error| error.to_string())?;
+        jsonwebtoken::encode(&self.header, &claims, &self.key).map_err(|_| "the key cannot sign".to_owned())
+    }
+
     fn claims(&self, call: &Call) -> Result<Map<String, Value>, EvaluationError> {
         let (settings, scope) = (&self.settings, Scope::of(call));
         let text = |template: &Template| {
