@@ -9,6 +9,8 @@ mod entrypoints;
 mod faults;
 mod harness;
 mod kafka;
+mod kafka_security;
+mod kafka_settings;
 mod limits;
 mod management;
 mod message_policies;

@@ -26,6 +26,12 @@ impl Endpoint {
     pub(crate) fn new(kind: &'static str, configuration: Value) -> Endpoint {
         Endpoint { kind, configuration }
     }
+
+    /// The same with another member of its settings.
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Endpoint {
+        self.configuration[member] = value;
+        self
+    }
 }
 
 /// A source that gives `content` every `interval_ms`, `count` times or for ever.

@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod definitions;
 pub(crate) mod kafka;
 pub(crate) mod mosquitto;
+pub(crate) mod kafka_secured;
 pub(crate) mod origin;
 pub(crate) mod peer;
 pub(crate) mod ports;

@@ -96,7 +96,7 @@ impl Fault {
             Fault::Reset => "it reset the connection",
             Fault::Closed => "it closed the connection without an answer",
             Fault::Protocol => "its answer is no HTTP",
-            Fault::Request | Fault::Stalled => "the request cannot be sent",
+            Fault::Request => "the request cannot be sent",
             Fault::Forbidden => {
                 "its address is in a network that is not public (loopback, private, link-local, multicast or \
                  reserved); the operator of the gateway can allow it with TIDEGATE_WEBHOOK_ALLOWED_NETWORKS"
