@@ -47,12 +47,12 @@ flows[0].selectors[0].channelOperator data.invalid: flows[0].selectors[0].channe
 fn a_partial_selector_is_completed() {
     let flows = json!([{"name": "f", "selectors": [
         {"type": "channel", "entrypoints": ["http-post", "http-get"], "operations": ["PUBLISH"]},
-        {"type": "condition", "condition": "{#true}"},
+        {"type": "condition", "condition": "{#request.id != null}"},
     ]}]);
     let printed = json!([{"name": "f", "enabled": true, "selectors": [
         {"type": "channel", "operations": ["publish"], "channel": "/", "channelOperator": "STARTS_WITH",
          "entrypoints": ["http-post", "http-get"]},
-        {"type": "condition", "condition": "{#true}"},
+        {"type": "condition", "condition": "{#request.id != null}"},
     ], "request": [], "response": [], "subscribe": [], "publish": [], "tags": []}]);
     check_printed("/flows", flows, "/flows", &printed);
 }
