@@ -87,7 +87,6 @@ impl Fault {
         match self {
             Fault::ConnectTimeout => "no connection could be made in time",
             Fault::ReadTimeout => "it did not answer in time",
-            Fault::Stalled => "the request was not there to be sent",
             Fault::PoolExhausted => "all connections to it are busy",
             Fault::Refused => "it refused the connection",
             Fault::Dns => "its name cannot be resolved",
@@ -96,7 +95,7 @@ impl Fault {
             Fault::Reset => "it reset the connection",
             Fault::Closed => "it closed the connection without an answer",
             Fault::Protocol => "its answer is no HTTP",
-            Fault::Request => "the request cannot be sent",
+            Fault::Request | Fault::Stalled => "the request cannot be sent",
             Fault::Forbidden => {
                 "its address is in a network that is not public (loopback, private, link-local, multicast or \
                  reserved); the operator of the gateway can allow it with TIDEGATE_WEBHOOK_ALLOWED_NETWORKS"
