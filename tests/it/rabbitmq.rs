@@ -371,3 +371,27 @@ async fn a_slow_reader_takes_no_more_than_the_prefetch() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_works_as_it_is_written() {
+    let broker = Broker::shared().await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/rabbitmq.json");
+    let text = std::fs::read_to_string(file).expect("the example is there");
+    let mut definition: Value = serde_json::from_str(&text).expect("the example is JSON");
+    let address = &mut definition["endpointGroups"][0]["endpoints"][0]["configuration"];
+    assert_eq!(*address, json!({ "serverHost": "rabbitmq", "serverPort": 5672 }));
+    *address = json!({ "serverHost": "127.0.0.1", "serverPort": broker.port });
+    let path = "/examples/rabbitmq";
+    let api = stack.serve(path, &definition).await;
+    let mut sse = Sse::open(&stack.gateways[0].http(path), &[(CLIENT, "sse")]).await;
+    let mut ws = Ws::open(&stack.gateways[0].ws(path)).await;
+    post(&stack, path, "{\"order\":1}", &[]).await.expect(202, "POST");
+    assert_eq!(sse.message().await, "{\"order\":1}");
+    assert_eq!(ws.message().await, "{\"order\":1}");
+    let stored = stack.client.get_api(&api).await;
+    assert!(!stored.to_string().contains(PASSWORD), "the password is not shown");
+    stack.client.change_api(&api, |_| {}).await;
+    stack.client.deploy(&api).await;
+    post(&stack, path, "{\"order\":2}", &[]).await.expect(202, "the password was kept");
+}

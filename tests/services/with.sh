@@ -8,6 +8,7 @@ source "$here/common.sh"
 source "$here/certs.sh"
 source "$here/postgres.sh"
 source "$here/kafka.sh"
+source "$here/artemis.sh"
 [ "$#" -gt 0 ] || fail "usage: with.sh <command…>"
 
 # Processes that a test started itself and could not stop. A pid alone proves nothing (it may have been given to another
@@ -49,6 +50,8 @@ mkdir -p "$run/pids"
 export TIDEGATE_TEST_KAFKA_HOME="$kafka_home"
 kafka_fetch_jars
 kafka_make_archive
+export TIDEGATE_TEST_ARTEMIS_HOME="$artemis_home"
+artemis_prepare
 
 certs_make
 say "Starting PostgreSQL and Kafka (private instances, data in target/services/run)"

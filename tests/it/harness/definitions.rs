@@ -26,6 +26,12 @@ impl Endpoint {
     pub(crate) fn new(kind: &'static str, configuration: Value) -> Endpoint {
         Endpoint { kind, configuration }
     }
+
+    /// The same with another member of its settings.
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Endpoint {
+        self.configuration[member] = value;
+        self
+    }
 }
 
 /// A source that gives `content` every `interval_ms`, `count` times or for ever.
@@ -52,9 +58,24 @@ pub(crate) fn kafka_advanced(bootstrap: &str, topic: &str) -> Endpoint {
     Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "earliest") }
 }
 
+/// The same as [`kafka_advanced`], read from now on by a reader without a position.
+pub(crate) fn kafka_advanced_latest(bootstrap: &str, topic: &str) -> Endpoint {
+    Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "latest") }
+}
+
 fn kafka_settings(bootstrap: &str, topic: &str, reset: &str) -> Value {
     json!({ "bootstrapServers": bootstrap, "topics": [topic],
         "consumer": { "enabled": true, "autoOffsetReset": reset }, "producer": { "enabled": true } })
+}
+
+/// MQTT 5 with settings as users write them.
+pub(crate) fn mqtt5(configuration: Value) -> Endpoint {
+    Endpoint { kind: "mqtt5", configuration }
+}
+
+/// Solace, with settings as they stand in the document.
+pub(crate) fn solace(configuration: Value) -> Endpoint {
+    Endpoint { kind: "solace", configuration }
 }
 
 /// All four entrypoints of this version as users mostly write them.

@@ -19,6 +19,8 @@ pub(crate) struct Services {
     pub(crate) kafka_proxied: (u16, SocketAddr),
     /// Folder with Kafka's jars and class data archive, for brokers of a test's own.
     pub(crate) kafka_home: PathBuf,
+    /// Folder with Artemis' jars and the class that starts it.
+    pub(crate) artemis_home: PathBuf,
     /// Folder for everything this run leaves behind: data, logs, pids.
     pub(crate) run: PathBuf,
 }
@@ -30,6 +32,7 @@ pub(crate) fn services() -> &'static Services {
         kafka: setting("TIDEGATE_TEST_KAFKA"),
         kafka_proxied: proxied(&setting("TIDEGATE_TEST_KAFKA_PROXIED")),
         kafka_home: setting("TIDEGATE_TEST_KAFKA_HOME").into(),
+        artemis_home: setting("TIDEGATE_TEST_ARTEMIS_HOME").into(),
         run: setting("TIDEGATE_TEST_RUN").into(),
     });
     &SERVICES

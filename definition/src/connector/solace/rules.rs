@@ -2,7 +2,7 @@
 
 use super::server::{Protocol, Server};
 use super::settings::{ConsumerSettings, ProducerSettings, SolaceSettings};
-use super::{Credentials, Solace, SolaceConsumer, SolaceProducer};
+use super::{Credentials, DeliveryMode, Solace, SolaceConsumer, SolaceProducer};
 use crate::connector::ssl::SslSettings;
 use crate::reader::quote;
 use crate::violation::Violation;
@@ -18,11 +18,6 @@ pub(super) fn merge(settings: SolaceSettings) -> Result<Solace, Vec<Violation>> 
     let server = Server::parse(&settings.url);
     let server = server.map_err(|message| found.push(invalid("url", message))).ok();
     let protocol = server.as_ref().map(|server| server.protocol);
-    if protocol == Some(Protocol::Mqtt) {
-        let message = "url: MQTT 5 is not available for Solace in this version, use amqp:// or amqps:// with the port of \
-                       the broker's AMQP 1.0 service";
-        found.push(invalid("url", message));
-    }
     let vpn_name = text(settings.vpn_name);
     if vpn_name.as_ref().is_some_and(|name| name.len() > VPN_NAME_MAX_BYTES) {
         found.push(invalid("vpnName", format!("vpnName must be at most {VPN_NAME_MAX_BYTES} bytes long")));
@@ -41,7 +36,7 @@ pub(super) fn merge(settings: SolaceSettings) -> Result<Solace, Vec<Violation>> 
         }
         Some((None, _)) | None => None,
     };
-    let consumer = consumer(settings.consumer, &mut found);
+    let consumer = consumer(settings.consumer, protocol, &mut found);
     let producer = producer(settings.producer, protocol, &mut found);
     match server {
         Some(server) if found.is_empty() => Ok(Solace {
@@ -65,7 +60,11 @@ fn text(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn consumer(block: Option<ConsumerSettings>, found: &mut Vec<Violation>) -> SolaceConsumer {
+fn consumer(
+    block: Option<ConsumerSettings>,
+    protocol: Option<Protocol>,
+    found: &mut Vec<Violation>,
+) -> SolaceConsumer {
     let Some(block) = block else { return SolaceConsumer { enabled: false, topics: Vec::new() } };
     if block.enabled && block.topics.is_none() {
         found.push(no_topics("consumer"));
@@ -73,7 +72,7 @@ fn consumer(block: Option<ConsumerSettings>, found: &mut Vec<Violation>) -> Sola
     let topics = block.topics.unwrap_or_default();
     for (index, topic) in topics.iter().enumerate() {
         let path = format!("consumer.topics[{index}]");
-        if let Err(reason) = subscription(topic) {
+        if let Err(reason) = subscription(topic).and_then(|()| spelled(topic, protocol)) {
             found.push(invalid(&path, format!("{path}: {} {reason}", quote(topic))));
         }
     }
@@ -100,15 +99,20 @@ fn producer(
     }
     let topics = block.topics.unwrap_or_default();
     for (index, topic) in topics.iter().enumerate() {
-        target(&format!("producer.topics[{index}]"), topic, found);
+        target(&format!("producer.topics[{index}]"), topic, protocol, found);
     }
     let response_topic = text(block.response_topic);
     if let Some(topic) = &response_topic {
-        target("producer.responseTopic", topic, found);
+        target("producer.responseTopic", topic, protocol, found);
     }
     if block.retained && protocol == Some(Protocol::Amqp) {
         let message = "producer.retained: AMQP 1.0 has no retained messages, set it to false or remove it";
         found.push(invalid("producer.retained", message));
+    }
+    if block.delivery_mode == Some(DeliveryMode::Direct) && protocol == Some(Protocol::Mqtt) {
+        let message = "producer.deliveryMode: over MQTT every message is confirmed as a persistent one, remove it or use an \
+                       amqp:// url";
+        found.push(invalid("producer.deliveryMode", message));
     }
     if block.message_expiry_interval == 0 {
         let message = "producer.messageExpiryInterval: messages would expire at once, use seconds from 1 on, or -1 for never";
@@ -147,14 +151,28 @@ fn subscription(topic: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// What MQTT has no spelling for.
+fn spelled(topic: &str, protocol: Option<Protocol>) -> Result<(), &'static str> {
+    if protocol != Some(Protocol::Mqtt) {
+        return Ok(());
+    }
+    if topic.contains(['+', '#']) {
+        return Err("cannot be used over MQTT, where '+' and '#' are wildcards: use an amqp:// url");
+    }
+    if topic.split('/').any(|level| level.len() > 1 && level.ends_with('*')) {
+        return Err("cannot be used over MQTT, where '*' must be a whole level: use an amqp:// url");
+    }
+    Ok(())
+}
+
 /// A topic to write to.
-fn target(path: &str, topic: &str, found: &mut Vec<Violation>) {
+fn target(path: &str, topic: &str, protocol: Option<Protocol>, found: &mut Vec<Violation>) {
     let wild = |level: &str| level.ends_with('*') || level == ">";
     let reason = match plain(topic) {
         Ok(()) if topic.split('/').any(wild) => {
             Err("is a pattern: name one topic without the wildcards '*' and '>'")
         }
-        checked => checked,
+        checked => checked.and_then(|()| spelled(topic, protocol)),
     };
     if let Err(reason) = reason {
         found.push(invalid(path, format!("{path}: {} {reason}", quote(topic))));

@@ -81,5 +81,10 @@ fn what_the_protocol_does_not_have_is_refused() {
         json!({"url": "amqp://s", "consumer": {}, "producer": {}}),
         &["consumer.topics", "producer.topics"],
     );
-    refused(json!({"url": "mqtt://s"}), &["url"]);
+    refused(
+        json!({"url": "mqtt://s", "consumer": {"topics": ["a/b*", "a+/b"]}, "producer": {"topics": ["#"], "deliveryMode": "DIRECT"}}),
+        &["consumer.topics[0]", "consumer.topics[1]", "producer.topics[0]", "producer.deliveryMode"],
+    );
+    let retained = parse(json!({"url": "mqtts://s", "producer": {"topics": ["a"], "retained": true}}));
+    assert!(retained.producer.retained && retained.server.tls);
 }

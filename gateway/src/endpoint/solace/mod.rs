@@ -1,47 +1,21 @@
-//! Endpoint `solace`, over AMQP 1.0.
+//! Endpoint `solace`, over the open protocols of its brokers; the scheme of the URL says which one.
 //!
-//! Confirmed means that the broker accepted the very message (`amqp/publish.rs`); a message that is read is accepted when
-//! the level says so (`amqp/durable.rs`). Settings decide which protocol is spoken; everything is connected on first use,
-//! and a client is answered when its subscription stands or cannot.
+//! Confirmed means what it means there: `accepted` over AMQP 1.0 (`amqp/publish.rs`), PUBACK over MQTT 5
+//! (`endpoint/mqtt5`). Either way a client is answered when its subscription stands or cannot.
 
 mod amqp;
-mod fault;
+mod mqtt;
 
-use super::fanout::Fanouts;
-use super::{Backend, Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
+use super::{Backend, FactoryError, Settings, Shared};
 use crate::failure::{Failure, key};
-use crate::message::{Message, MessageStream};
-use crate::tls;
-use amqp::{GroupKey, Groups, Outgoing, Publisher, Publishers, Remote};
-use async_trait::async_trait;
-use definition::api::Qos;
-use definition::connector::solace::{DeliveryMode, Solace, SolaceProducer};
-use futures::future::{FutureExt as _, try_join_all};
-use futures::stream::{self, StreamExt as _};
+use definition::connector::solace::{Protocol, Solace};
 use http::StatusCode;
-use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// A client is told within this time when its subscription cannot stand.
-const START: Duration = Duration::from_millis(4_500);
-
-/// What makes two clients share a reading connection at QoS none: the broker and the topics.
-type LiveKey = ([u8; 32], Vec<String>);
-
-/// Connections to Solace of one gateway.
+/// Connections to Solace of one gateway; those over MQTT are among the ones of every MQTT broker.
 #[derive(Default)]
 pub struct Clients {
-    live: Arc<Fanouts<LiveKey>>,
-    groups: Arc<Groups>,
-    publishers: Publishers,
-}
-
-struct SolaceEndpoint {
-    remote: Arc<Remote>,
-    settings: Solace,
-    publisher: Arc<Publisher>,
-    clients: Arc<Clients>,
+    amqp: Arc<amqp::Clients>,
 }
 
 /// Builds the endpoint. No connection is made.
@@ -55,118 +29,14 @@ pub(crate) fn build(_name: &str, settings: &Settings, shared: &Shared) -> Result
             first.map_or_else(Default::default, |violation| (violation.path, violation.message));
         FactoryError { path, message }
     })?;
-    let remote = Arc::new(remote(&settings)?);
-    let clients = Arc::clone(&shared.solace);
-    let publisher = clients.publishers.get(&remote);
-    Ok(Backend::Messages(Arc::new(SolaceEndpoint { remote, settings, publisher, clients })))
+    Ok(Backend::Messages(match settings.server.protocol {
+        Protocol::Amqp => Arc::new(amqp::AmqpEndpoint::new(settings, &shared.solace.amqp)?),
+        Protocol::Mqtt => Arc::new(mqtt::MqttEndpoint::new(settings, &shared.mqtt)?),
+    }))
 }
 
-fn remote(settings: &Solace) -> Result<Remote, FactoryError> {
-    let mut seen = Sha256::new();
-    let (server, ssl) = (settings.server.clone(), &settings.ssl);
-    let tls = match server.tls {
-        true => Some(Arc::new(tls::client(ssl, "security.ssl", &mut seen)?)),
-        false => None,
-    };
-    let credentials = settings.credentials.as_ref();
-    let credentials = credentials.map(|credentials| (&credentials.username, &credentials.password));
-    let rest = (&server, &settings.vpn_name, credentials, ssl.hostname_verifier, ssl.trust_all);
-    seen.update(format!("{rest:?}").as_bytes());
-    Ok(Remote {
-        server,
-        vpn_name: settings.vpn_name.clone(),
-        credentials: settings.credentials.clone(),
-        tls,
-        identity: seen.finalize().into(),
-    })
-}
-
-#[async_trait]
-impl Endpoint for SolaceEndpoint {
-    async fn subscribe(&self, request: SubscribeRequest) -> Result<MessageStream, Failure> {
-        if !self.settings.consumer.enabled {
-            return Ok(stream::empty().boxed());
-        }
-        let topics = self.settings.consumer.topics.clone();
-        match request.qos {
-            Qos::None => self.subscribe_live(topics).await,
-            Qos::Auto | Qos::AtMostOnce | Qos::AtLeastOnce => self.subscribe_durable(topics, request).await,
-        }
-    }
-
-    async fn publish(&self, context: &PublishContext, message: Message) -> Result<(), Failure> {
-        let producer = &self.settings.producer;
-        if !producer.enabled {
-            // Success would tell the client that the broker has what was thrown away.
-            let text = "No endpoint available: the producer of this API's endpoint is not enabled";
-            return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::NO_ENDPOINT_FOUND, text));
-        }
-        let again = matches!(context.qos, Qos::Auto | Qos::AtLeastOnce);
-        let outgoing: Vec<_> =
-            producer.topics.iter().map(|topic| outgoing(producer, context.qos, topic, &message)).collect();
-        let sending = outgoing.iter().map(|outgoing| self.publisher.publish(outgoing, again));
-        try_join_all(sending).await.map_err(|fault| fault.failure())?;
-        message.ack.delivered();
-        Ok(())
-    }
-
-    fn recovers(&self, _qos: Qos) -> bool {
-        false
-    }
-
-    async fn probe(&self) -> Result<(), Failure> {
-        amqp::probe(&self.remote).await.map_err(|fault| fault.failure())
-    }
-}
-
-fn outgoing<'a>(
-    producer: &'a SolaceProducer,
-    qos: Qos,
-    topic: &'a str,
-    message: &'a Message,
-) -> Outgoing<'a> {
-    let persistent = match producer.delivery_mode {
-        Some(mode) => mode == DeliveryMode::Persistent,
-        None => qos != Qos::None,
-    };
-    let (expiry, response_topic) = (producer.message_expiry_interval, producer.response_topic.as_deref());
-    let (headers, content) = (message.headers.as_slice(), message.content.as_ref());
-    Outgoing { topic, headers, content, persistent, expiry, response_topic }
-}
-
-impl SolaceEndpoint {
-    async fn subscribe_live(&self, topics: Vec<String>) -> Result<MessageStream, Failure> {
-        let (remote, key) = (Arc::clone(&self.remote), (self.remote.identity, topics.clone()));
-        let mut reader = self.clients.live.join(key, |feed| amqp::read_live(remote, topics, feed));
-        if tokio::time::timeout(START, reader.started()).await.is_err() {
-            return Err(fault::Fault::NoAnswer.failure());
-        }
-        let mut messages = reader.into_stream();
-        // A source that could not start is an answer, not a stream that breaks.
-        match messages.next().now_or_never() {
-            Some(Some(Err(failure))) => Err(failure),
-            Some(Some(Ok(message))) => Ok(stream::iter([Ok(message)]).chain(messages).boxed()),
-            Some(None) | None => Ok(messages),
-        }
-    }
-
-    async fn subscribe_durable(
-        &self,
-        topics: Vec<String>,
-        request: SubscribeRequest,
-    ) -> Result<MessageStream, Failure> {
-        let (client_identifier, level) = (request.client_identifier, request.qos);
-        let key = GroupKey { identity: self.remote.identity, client_identifier, topics, level };
-        let mut client = amqp::join(&self.clients.groups, &self.remote, key);
-        client.started(START).await?;
-        let messages = stream::unfold(Some(client), |client| async {
-            let mut client = client?;
-            match client.next().await {
-                Ok(Some(message)) => Some((Ok(message), Some(client))),
-                Ok(None) => None,
-                Err(failure) => Some((Err(failure), None)),
-            }
-        });
-        Ok(messages.boxed())
-    }
+/// Success would tell the client that the broker has what was thrown away.
+fn no_producer() -> Failure {
+    let text = "No endpoint available: the producer of this API's endpoint is not enabled";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::NO_ENDPOINT_FOUND, text)
 }

@@ -1,8 +1,8 @@
 //! A connection with one session and the links that read over it. Every step has a deadline: some brokers do not answer
 //! what they do not like.
 
-use super::super::fault::Fault;
 use super::Remote;
+use super::fault::Fault;
 use super::line::{Cut, Greeting, Line};
 use fe2o3_amqp::connection::ConnectionHandle;
 use fe2o3_amqp::link::delivery::{Delivery, DeliveryInfo};

@@ -5,9 +5,9 @@
 //! - at-most-once: the broker settles a message before it sends it, so that no cut can make it come twice.
 //! - at-least-once: a message is accepted when its client got it; what was not comes again, also after a reconnect.
 
-use super::super::fault::Fault;
 use super::Remote;
 use super::connection::{Connected, Reading, lasting_name};
+use super::fault::Fault;
 use super::group::{Client, Group, GroupKey};
 use super::outage::Outage;
 use crate::failure::Failure;
@@ -25,10 +25,10 @@ const PREDECESSOR: Duration = Duration::from_secs(8);
 
 /// The groups of a gateway.
 #[derive(Default)]
-pub(in super::super) struct Groups(Mutex<HashMap<GroupKey, Arc<Group>>>);
+pub(super) struct Groups(Mutex<HashMap<GroupKey, Arc<Group>>>);
 
 /// Joins the group of `key`; there is one afterwards.
-pub(in super::super) fn join(groups: &Arc<Groups>, remote: &Arc<Remote>, key: GroupKey) -> Client {
+pub(super) fn join(groups: &Arc<Groups>, remote: &Arc<Remote>, key: GroupKey) -> Client {
     let mut known = groups.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(client) = known.get(&key).and_then(Group::join) {
         return client;

@@ -3,8 +3,8 @@
 //!
 //! A message is handed to one connection. When that connection fails with it, the next one gets it, in its old place.
 
-use super::super::fault::Fault;
 use super::connection::Incoming;
+use super::fault::Fault;
 use super::message;
 use crate::endpoint::fanout::Received;
 use crate::endpoint::fanout::ring::Kept as _;
@@ -22,13 +22,13 @@ const WINDOW: usize = 64;
 
 /// What makes two connections share one subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in super::super) struct GroupKey {
+pub(super) struct GroupKey {
     /// Of the broker and its settings.
-    pub(in super::super) identity: [u8; 32],
-    pub(in super::super) client_identifier: Arc<str>,
-    pub(in super::super) topics: Vec<String>,
+    pub(super) identity: [u8; 32],
+    pub(super) client_identifier: Arc<str>,
+    pub(super) topics: Vec<String>,
     /// Auto, at-most-once or at-least-once.
-    pub(in super::super) level: Qos,
+    pub(super) level: Qos,
 }
 
 /// The shared state.
@@ -286,7 +286,7 @@ enum Taken {
 }
 
 /// One connection of the client.
-pub(in super::super) struct Client {
+pub(super) struct Client {
     group: Arc<Group>,
     news: watch::Receiver<()>,
 }
@@ -315,7 +315,7 @@ impl Drop for Idle {
 
 impl Client {
     /// Waits until the broker is there. A broker that is away already is a fault after `patience`.
-    pub(in super::super) async fn started(&mut self, patience: std::time::Duration) -> Result<(), Failure> {
+    pub(super) async fn started(&mut self, patience: std::time::Duration) -> Result<(), Failure> {
         let started = async {
             loop {
                 self.news.mark_unchanged();
@@ -339,7 +339,7 @@ impl Client {
     }
 
     /// The next message; `Ok(None)`: nothing more comes.
-    pub(in super::super) async fn next(&mut self) -> Result<Option<Message>, Failure> {
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Failure> {
         let mut idle = None;
         loop {
             self.news.mark_unchanged();

@@ -1,7 +1,7 @@
 //! The socket below a connection, plain or encrypted, with two things that the AMQP library lacks: it can be cut, so
 //! that nothing is said any more, and it remembers what the broker offered when the connection was opened.
 
-use super::super::fault::{Distrust, Fault};
+use super::fault::{Distrust, Fault};
 use definition::connector::solace::Server;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;

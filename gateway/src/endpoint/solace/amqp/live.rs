@@ -2,9 +2,9 @@
 //!
 //! Messages are settled before the broker sends them. What is sent while the connection is away is lost.
 
-use super::super::fault::Fault;
 use super::Remote;
 use super::connection::{Connected, Reading, passing_name};
+use super::fault::Fault;
 use super::message;
 use super::outage::Outage;
 use crate::endpoint::fanout::Feed;
@@ -15,7 +15,7 @@ use std::pin::pin;
 const AHEAD: u32 = 256;
 
 /// Feeds the readers until there are none, over absences of the broker.
-pub(in super::super) async fn read(
+pub(super) async fn read(
     remote: std::sync::Arc<Remote>,
     topics: Vec<String>,
     feed: Feed,

@@ -19,16 +19,16 @@ const TOPIC_PREFIX: &str = "topic://";
 const CONTENT_TYPE: &str = "content-type";
 
 /// A message on its way out.
-pub(in super::super) struct Outgoing<'a> {
-    pub(in super::super) topic: &'a str,
-    pub(in super::super) headers: &'a [(String, String)],
+pub(super) struct Outgoing<'a> {
+    pub(super) topic: &'a str,
+    pub(super) headers: &'a [(String, String)],
     /// `None`: a tombstone.
-    pub(in super::super) content: Option<&'a Bytes>,
+    pub(super) content: Option<&'a Bytes>,
     /// Whether the broker keeps it through a restart.
-    pub(in super::super) persistent: bool,
+    pub(super) persistent: bool,
     /// Seconds.
-    pub(in super::super) expiry: Option<u32>,
-    pub(in super::super) response_topic: Option<&'a str>,
+    pub(super) expiry: Option<u32>,
+    pub(super) response_topic: Option<&'a str>,
 }
 
 impl Outgoing<'_> {

@@ -3,6 +3,8 @@
 
 mod connection;
 mod durable;
+mod endpoint;
+mod fault;
 mod group;
 mod line;
 mod live;
@@ -10,30 +12,19 @@ mod message;
 mod outage;
 mod publish;
 
-pub(super) use durable::{Groups, join};
-pub(super) use group::GroupKey;
-pub(super) use live::read as read_live;
-pub(super) use message::Outgoing;
-pub(super) use publish::{Publisher, Publishers};
+pub(super) use endpoint::{AmqpEndpoint, Clients};
 
-use super::fault::Fault;
 use definition::connector::solace::{Credentials, Server};
 use rustls::ClientConfig;
 use std::sync::Arc;
 
 /// A broker, and as whom to speak with it.
-pub(super) struct Remote {
-    pub(super) server: Server,
-    pub(super) vpn_name: Option<String>,
-    pub(super) credentials: Option<Credentials>,
+struct Remote {
+    server: Server,
+    vpn_name: Option<String>,
+    credentials: Option<Credentials>,
     /// `None`: not encrypted.
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    tls: Option<Arc<ClientConfig>>,
     /// Digest of all of the above, for clients that are shared.
-    pub(super) identity: [u8; 32],
-}
-
-/// Asks whether the broker lets the gateway in.
-pub(super) async fn probe(remote: &Remote) -> Result<(), Fault> {
-    connection::Connected::open(remote, &connection::passing_name()).await?.close().await;
-    Ok(())
+    identity: [u8; 32],
 }

@@ -1,6 +1,6 @@
 //! How long a broker may be away before its readers are told, and the pace of attempts meanwhile.
 
-use super::super::fault::Fault;
+use super::fault::Fault;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -34,8 +34,13 @@ impl Outage {
 
     /// Waits before the next attempt; the fault when there is to be none.
     pub(super) async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
+        sleep(self.next(fault, Instant::now())?).await;
+        Ok(())
+    }
+
+    fn next(&mut self, fault: Fault, now: Instant) -> Result<Duration, Fault> {
         if self.worked && self.attempts == 0 {
-            self.since = Instant::now();
+            self.since = now;
         }
         let patience = match (&fault, self.worked) {
             (fault, true) if fault.passes() => BRIDGED,
@@ -45,11 +50,10 @@ impl Outage {
         let pause = PAUSE_FIRST_MS.saturating_mul(1 << self.attempts.min(8)).min(PAUSE_MAX_MS);
         let pause = Duration::from_millis(rand::random_range(pause / 2..=pause));
         self.attempts += 1;
-        if self.since.elapsed() + pause > patience {
+        if now.duration_since(self.since) + pause > patience {
             return Err(fault);
         }
-        sleep(pause).await;
-        Ok(())
+        Ok(pause)
     }
 }
 
@@ -57,27 +61,29 @@ impl Outage {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_broker_that_worked_is_waited_for_and_one_that_never_did_is_not() {
-        let mut outage = Outage::new();
-        assert_eq!(outage.pause(Fault::Unreachable).await, Err(Fault::Unreachable));
+    /// Attempts while `fault` lasts, and the time that they took together.
+    fn attempts(outage: &mut Outage, fault: impl Fn() -> Fault) -> (u32, Duration) {
         let begin = Instant::now();
-        let mut attempts = 0;
-        while outage.pause(Fault::Busy).await.is_ok() {
-            attempts += 1;
+        let (mut count, mut waited) = (0, Duration::ZERO);
+        while let Ok(pause) = outage.next(fault(), begin + waited) {
+            waited += pause;
+            count += 1;
         }
-        assert!(begin.elapsed() <= TAKEOVER && attempts > 2, "{attempts} in {:?}", begin.elapsed());
+        (count, waited)
+    }
+
+    #[test]
+    fn a_broker_that_worked_is_waited_for_and_one_that_never_did_is_not() {
+        let mut outage = Outage::new();
+        assert_eq!(outage.next(Fault::Unreachable, Instant::now()), Err(Fault::Unreachable));
+        let (count, waited) = attempts(&mut outage, || Fault::Busy);
+        assert!(waited <= TAKEOVER && count > 2, "{count} in {waited:?}");
 
         outage.over();
-        let begin = Instant::now();
-        let mut attempts = 0;
-        while outage.pause(Fault::Closed).await.is_ok() {
-            attempts += 1;
-        }
-        let waited = begin.elapsed();
+        let (count, waited) = attempts(&mut outage, || Fault::Closed);
         assert!(waited <= BRIDGED && waited > BRIDGED / 2, "{waited:?}");
-        assert!((15..60).contains(&attempts), "{attempts} attempts are neither a storm nor too few");
+        assert!((15..60).contains(&count), "{count} attempts are neither a storm nor too few");
         outage.over();
-        assert_eq!(outage.pause(Fault::Credentials).await, Err(Fault::Credentials));
+        assert_eq!(outage.next(Fault::Credentials, Instant::now()), Err(Fault::Credentials));
     }
 }

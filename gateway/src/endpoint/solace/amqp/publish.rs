@@ -3,9 +3,9 @@
 //! Confirmed means that the broker answered `accepted` for that very message: with a persistent one after it was written
 //! to disk, with a direct one after it was taken in.
 
-use super::super::fault::Fault;
 use super::Remote;
 use super::connection::{ANSWER, Connected, address, passing_name};
+use super::fault::Fault;
 use super::message::Outgoing;
 use definition::limits::PUBLISH_TIMEOUT_MS;
 use fe2o3_amqp::Sender;
@@ -25,11 +25,11 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(250);
 
 /// The publishers of a gateway by settings. One lives as long as an endpoint holds it.
 #[derive(Default)]
-pub(in super::super) struct Publishers(StdMutex<HashMap<[u8; 32], Weak<Publisher>>>);
+pub(super) struct Publishers(StdMutex<HashMap<[u8; 32], Weak<Publisher>>>);
 
 impl Publishers {
     /// The publisher for `remote`.
-    pub(in super::super) fn get(&self, remote: &Arc<Remote>) -> Arc<Publisher> {
+    pub(super) fn get(&self, remote: &Arc<Remote>) -> Arc<Publisher> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(publisher) = known.get(&remote.identity).and_then(Weak::upgrade) {
             return publisher;
@@ -42,7 +42,7 @@ impl Publishers {
 }
 
 /// Publishes to one broker.
-pub(in super::super) struct Publisher {
+pub(super) struct Publisher {
     remote: Arc<Remote>,
     state: Mutex<State>,
 }
@@ -64,7 +64,7 @@ struct Channel {
 impl Publisher {
     /// Sends one message and waits for the broker's word. `again`: once more when the connection breaks before it comes,
     /// by which the message may be there twice.
-    pub(in super::super) async fn publish(&self, outgoing: &Outgoing<'_>, again: bool) -> Result<(), Fault> {
+    pub(super) async fn publish(&self, outgoing: &Outgoing<'_>, again: bool) -> Result<(), Fault> {
         let sending = async {
             match self.attempt(outgoing).await {
                 Err(Fault::Closed) if again => self.attempt(outgoing).await,
