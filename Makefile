@@ -1,5 +1,5 @@
 # Every target is what CI runs or what a user needs. Add behaviour to a target, not a target.
-.PHONY: run test check openapi bench fuzz
+.PHONY: run test check openapi bench soak fuzz
 
 run: ## builds Tidegate and starts it with a demo Kafka: management, one gateway, everything in memory or ./.tidegate
 	@tests/services/packages.sh build
@@ -21,6 +21,11 @@ openapi: ## writes the document of the management API again
 
 bench: ## measures against floors in the same run and prints ratios; about five minutes
 	@benches/run.sh $(ARGS)
+
+soak: ## runs producers, readers and faults on every broker for MINUTES (5), prints verdicts and the gateways' memory slope
+	@tests/services/packages.sh test
+	@cargo build --workspace
+	@tests/services/with.sh cargo test --workspace --test drive -- soak --minutes $(or $(MINUTES),5) $(ARGS)
 
 fuzz: ## feeds garbage to expressions, JSON paths and definitions, a minute each (FUZZ_SECONDS overrides)
 	@fuzz/run.sh $(ARGS)

@@ -4,17 +4,26 @@ use crate::config::Log;
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
+/// The RabbitMQ library prints messages that come back, with what is in them, and every lost connection several times;
+/// what matters of it is logged by the endpoint. A filter that names it decides by itself.
+const QUIET: &str = "lapin=off";
+
 /// Installs the subscriber. An unreadable filter falls back to `info` and says so.
 pub(crate) fn install(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter);
     let unreadable = filter.as_ref().err().map(ToString::to_string);
-    // Colours are for people at a terminal, not for files and collectors.
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match QUIET.parse() {
+        Ok(quiet) if !log.filter.contains("lapin") => filter.add_directive(quiet),
+        Ok(_) | Err(_) => filter,
+    };
     let builder = tracing_subscriber::fmt()
+        // Colours are for people at a terminal, not for files and collectors.
         .with_ansi(std::io::stderr().is_terminal())
         // A reader of the log that has gone must not stop the process; reporting it would write to the same place.
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
-        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")));
+        .with_env_filter(filter);
     if log.json {
         builder.json().init();
     } else {

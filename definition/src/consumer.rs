@@ -6,6 +6,7 @@
 
 use crate::digest::Digest;
 use crate::subscription::{ConsumerConfiguration, ConsumerStatus, SubscriptionStatus};
+use crate::token::tokens;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -18,6 +19,29 @@ pub const KIND_API_KEY: &str = "api-key";
 pub const SUBSCRIPTION_SCHEMA_VERSION: u32 = 1;
 /// Version of the canonical body of an API key.
 pub const API_KEY_SCHEMA_VERSION: u32 = 1;
+/// What a gateway declares beside the kinds it reads when it can own push subscriptions, with `PUSH_VERSION`.
+pub const CAPABILITY_PUSH: &str = "push";
+/// Version of the agreement about assignments.
+pub const PUSH_VERSION: u32 = 1;
+/// Time without a sign of life after which a gateway's push subscriptions go to others, milliseconds.
+pub const PUSH_LEASE_MS: u64 = 10_000;
+
+tokens! {
+    /// What a gateway says about a push subscription that it owns.
+    pub enum PushState {
+        /// Not running, and not because of a failure: something has not arrived or its time has not come.
+        Waiting = "waiting",
+        Running = "running",
+        /// Not running after a failure that may pass.
+        Retrying = "retrying",
+        /// It ended by itself: its source or its time is over.
+        Completed = "completed",
+        /// Given up: its consumer has to act.
+        Failed = "failed",
+        /// Given back.
+        Released = "released",
+    }
+}
 
 /// A subscription as a gateway needs it; its canonical bytes are `digest::canonical_bytes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -36,6 +36,7 @@ pub struct HealthCheck {
     /// When to check: a cron expression of six fields, seconds first, in UTC.
     pub schedule: String,
     /// A path at the endpoint's own target, or an absolute URL.
+    #[schemars(extend("x-secret-url" = true))]
     pub target: Template,
     /// Method of the request.
     #[serde(default = "get")]

@@ -23,6 +23,7 @@ pub mod policy;
 pub mod public_key;
 pub mod qos;
 mod reader;
+pub mod references;
 pub mod resource;
 pub mod secrets;
 pub mod security;

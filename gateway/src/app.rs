@@ -9,6 +9,7 @@ use crate::http::serve::Front;
 use crate::limiter::{Limiter, StoreUrl};
 use crate::networks::CallbackNetworks;
 use crate::node::{self, Node};
+use crate::push;
 use crate::security::KeyNames;
 use crate::stop::{Stop, StopReason};
 use crate::sync::{self, SyncConfig};
@@ -130,7 +131,10 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         hostname: config.hostname,
         port: addr.port(),
     };
-    let sync = sync::start(sync_config, Arc::clone(&table), shutdown.clone())?;
+    let pushing = tokio::spawn(push::dispatch(Arc::clone(&table), shutdown.clone()));
+    // Management is told until everything that this node owns was given back.
+    let sync_stop = CancellationToken::new();
+    let sync = sync::start(sync_config, Arc::clone(&table), sync_stop.clone())?;
     let (ready_sender, ready) = watch::channel(false);
     tokio::spawn(follow_readiness(sync.ready.clone(), ready_sender, shutdown.clone()));
     let drain = Arc::new(Stop::default());
@@ -151,7 +155,15 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         drain.signal(StopReason::Shutdown);
         served.shut_down().await;
         connections.close();
-        if tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), connections.wait()).await.is_err() {
+        let given_back = async {
+            if let Err(error) = pushing.await {
+                tracing::error!(%error, "the dispatcher of push subscriptions panicked");
+            }
+            sync_stop.cancel();
+        };
+        let grace = Duration::from_millis(SHUTDOWN_GRACE_MS);
+        let (_, ended) = tokio::join!(given_back, tokio::time::timeout(grace, connections.wait()));
+        if ended.is_err() {
             tracing::warn!(connections = connections.len(), "connections are cut that did not end in time");
         }
         sync.stopped().await;

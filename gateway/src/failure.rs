@@ -1,5 +1,6 @@
 //! What went wrong on the data path, in the words a caller may see. The chain behind it goes to the log.
 
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -76,6 +77,13 @@ impl Failure {
     /// A failure without a key.
     pub fn plain(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         Failure { status, key: None, message: message.into(), details: None }
+    }
+
+    /// The caller did not send its body in time. What it sends later would be no request.
+    pub fn client_stalled() -> Self {
+        let message = "The request body did not arrive in time.";
+        Failure::new(StatusCode::REQUEST_TIMEOUT, key::REQUEST_TIMEOUT, message)
+            .header(CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// What went wrong is no fault of the caller, and nothing that a caller could use is known about it.

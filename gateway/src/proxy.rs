@@ -7,6 +7,7 @@ use crate::endpoint::Backend;
 use crate::failure::{Failure, key};
 use crate::flow::layer::{Invoker, Next};
 use crate::http::reply::Reply;
+use crate::seldom::warn_seldom;
 use crate::table::groups::{Choice, Groups};
 use crate::table::runtime::ApiRuntime;
 use async_trait::async_trait;
@@ -117,7 +118,11 @@ async fn send(chosen: Chosen<'_>, call: &mut Call) -> Result<(), Failure> {
     let answered = backend.invoke(call, chosen.target.as_deref()).await;
     match &answered {
         Ok(()) => drop(call.failed.pop()),
-        Err(failure) => tracing::warn!(
+        // Whoever sends a request badly can be told so in the answer.
+        Err(failure) if failure.status.is_client_error() => {
+            tracing::debug!(api.id = %call.api.id, "a request could not be passed on: {}", failure.status);
+        }
+        Err(failure) => warn_seldom!(
             api.id = %call.api.id, endpoint = chosen.choice.name(), key = failure.key.as_deref().unwrap_or("-"),
             "a backend gave no answer: {}", failure.status
         ),
@@ -145,7 +150,7 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
             }
             let body = match response.body {
                 body @ Body::Stream(_) if endless || trailers || call.lease.is_some() => {
-                    Body::stream(LeasedBody::new(body, &call.stop, call.lease.as_ref(), endless))
+                    Body::stream(LeasedBody::new(body, &call.removed, call.lease.as_ref(), endless))
                 }
                 body @ (Body::Empty | Body::Bytes(_) | Body::Stream(_)) => body,
             };

@@ -133,10 +133,12 @@ type Migrations = &'static [(i64, &'static str, &'static str)];
 const POSTGRES_MIGRATIONS: Migrations = &[
     (1, "init", include_str!("../../migrations/postgres/0001_init.sql")),
     (2, "consumers", include_str!("../../migrations/postgres/0002_consumers.sql")),
+    (3, "push", include_str!("../../migrations/postgres/0003_push.sql")),
 ];
 const SQLITE_MIGRATIONS: Migrations = &[
     (1, "init", include_str!("../../migrations/sqlite/0001_init.sql")),
     (2, "consumers", include_str!("../../migrations/sqlite/0002_consumers.sql")),
+    (3, "push", include_str!("../../migrations/sqlite/0003_push.sql")),
 ];
 
 fn migrator(migrations: Migrations) -> Migrator {

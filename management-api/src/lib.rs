@@ -17,6 +17,7 @@ mod environments;
 pub mod error;
 mod extract;
 mod instances;
+mod leases;
 mod listener;
 mod members;
 mod metrics;

@@ -141,7 +141,7 @@ async fn connectors_and_levels_that_do_not_fit_are_named() {
         (&json!("plugin.notFound"), &json!("carrier-pigeon"))
     );
 
-    let later = refuse(api("/l", &json!([{ "type": "webhook" }]), &source()), 400).await.json();
+    let later = refuse(api("/l", &json!([{ "type": "tcp-proxy" }]), &source()), 400).await.json();
     assert_eq!(later["technicalCode"], "data.invalid");
     assert!(
         later["message"].as_str().is_some_and(|text| text.contains("not available in this version")),

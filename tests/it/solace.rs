@@ -1,7 +1,7 @@
 //! Web clients and Solace over AMQP 1.0, with Apache Artemis in its place: both directions, subscriptions that stay,
 //! sharing, wildcards, and what a document may say.
 
-use crate::harness::amqp::{Reader, send, send_all};
+use crate::harness::amqp10::{Reader, send, send_all};
 use crate::harness::artemis::{APP, Broker};
 use crate::harness::client::{Answer, http};
 use crate::harness::definitions::{all_entrypoints, api, solace};

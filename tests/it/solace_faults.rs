@@ -1,6 +1,6 @@
 //! What clients see while a broker reached over AMQP 1.0 is away, hangs or says no, and that nothing confirmed is lost.
 
-use crate::harness::amqp::{Reader, send};
+use crate::harness::amqp10::{Reader, send};
 use crate::harness::artemis::{Broker, OTHER};
 use crate::harness::certificates::{self, PASSWORD};
 use crate::harness::chaos::{Chaos, Mode};

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod solace;
 pub mod sse;
 pub mod ssl;
+mod titles;
 pub mod webhook;
 pub mod websocket;
 

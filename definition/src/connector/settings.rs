@@ -3,6 +3,7 @@
 //! The schema is derived from the connector's settings struct. It completes settings (nulls and unknown members go,
 //! numbers in strings and lenient enum spellings become exact, defaults are filled in) and checks them.
 
+use super::titles;
 use crate::api::Settings;
 use crate::expression::Template;
 use crate::reader::{kind as kind_of, quote, whole};
@@ -39,6 +40,7 @@ impl SettingsSchema {
         let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
         let mut document = settings.into_generator().into_root_schema_for::<T>().to_value();
         simplify(&mut document);
+        titles::add(&mut document);
         let mut part = document.clone();
         if let Value::Object(part) = &mut part {
             part.remove("required");

@@ -60,6 +60,17 @@ pub(super) fn of_plugin(
     node: &Node<'_>,
     stage: Stage,
     schema: &SettingsSchema,
+    settings: Settings,
+    stored: Option<&Settings>,
+) -> Settings {
+    schema.complete(unmasked(node, stage, schema, settings, stored), Part::Whole)
+}
+
+/// Puts stored secrets in the place of masks.
+pub(super) fn unmasked(
+    node: &Node<'_>,
+    stage: Stage,
+    schema: &SettingsSchema,
     mut settings: Settings,
     stored: Option<&Settings>,
 ) -> Settings {
@@ -67,7 +78,7 @@ pub(super) fn of_plugin(
         let message = format!("#: {path} is masked and nothing is stored for it, send the value");
         node.fail(stage, Violation::new(join(&node.path, &path), "data.invalid", message));
     }
-    schema.complete(settings, Part::Whole)
+    settings
 }
 
 /// One of the places that hold settings of an endpoint. Missing members are left to `check_effective`.
@@ -77,13 +88,10 @@ pub(super) fn of_endpoint(
     part: Part,
     stored: Option<&Settings>,
 ) -> Option<Settings> {
-    let mut settings = node.settings()?;
+    let settings = node.settings()?;
     let Some(spec) = spec else { return Some(settings) };
     let schema = (spec.schema)();
-    for path in secrets::restore(schema.document(), &mut settings, stored) {
-        let message = format!("#: {path} is masked and nothing is stored for it, send the value");
-        node.fail(Stage::EndpointGroups, Violation::new(join(&node.path, &path), "data.invalid", message));
-    }
+    let settings = unmasked(node, Stage::EndpointGroups, schema, settings, stored);
     let settings = schema.complete(settings, part);
     report(node, Stage::EndpointGroups, schema.check(&settings, Part::Shared));
     Some(settings)

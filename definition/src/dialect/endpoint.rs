@@ -73,8 +73,9 @@ fn read_group(node: &Node<'_>, context: &Context<'_>) -> EndpointGroup {
     group.connector = kind.required_text_or(GROUP_TYPE, |v| v.parameter(GROUP_TYPE_PARAMETER, ""));
     let spec = find(&kind, &group.connector, context);
     group.load_balancer = load_balancer(&node.get("loadBalancer"));
-    group.services = service::of_group(&node.get("services"), &group.connector);
     let stored = context.stored_group(&group.name, &group.connector);
+    let stored_services = stored.map(|group| &group.services);
+    group.services = service::of_group(&node.get("services"), &group.connector, stored_services);
     let stored = stored.and_then(|group| group.shared_configuration.as_ref());
     let shared = node.get("sharedConfiguration");
     group.shared_configuration = configuration::of_endpoint(&shared, spec, Part::Shared, stored);
@@ -124,8 +125,9 @@ fn read_endpoint(
     let inherit = node.get("inheritConfiguration");
     read.inherit_configuration = inherit.flag().unwrap_or(false);
     read.tenants = node.get("tenants").texts();
-    read.services = service::of_endpoint(&node.get("services"), group, context.spelling);
     let stored = context.stored_endpoint(&read.name, &read.connector);
+    let stored_services = stored.map(|endpoint| &endpoint.services);
+    read.services = service::of_endpoint(&node.get("services"), group, context.spelling, stored_services);
     let of = |key: &str, part, stored| configuration::of_endpoint(&node.get(key), spec, part, stored);
     read.configuration = of("configuration", Part::Whole, stored.and_then(|e| e.configuration.as_ref()));
     let stored = stored.and_then(|endpoint| endpoint.shared_configuration_override.as_ref());

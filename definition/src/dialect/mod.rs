@@ -6,6 +6,7 @@
 use crate::api::{Api, ApiType, Family, Flow, LifecycleState, Visibility};
 use crate::plan::{Plan, PlanStatus};
 use crate::reader::{Node, Report, Stage};
+use crate::references;
 use crate::token::fold;
 use crate::violation::Violation;
 use serde_json::{Map, Value};
@@ -97,6 +98,9 @@ pub fn read_api(document: &Value, read: ReadApi<'_>) -> Result<Api, Vec<Violatio
     quality::settle(&node, &mut api);
     direction::check(&node, &api);
     dead_letter::check(&node, &api);
+    for violation in references::of_flows("flows", &api.flows, &api.resources) {
+        node.fail(Stage::Flows, violation);
+    }
     report.finish(api)
 }
 

@@ -10,6 +10,7 @@ use crate::api::{
 };
 use crate::connector;
 use crate::connector::settings::SettingsSchema;
+use crate::health_check::{self, HTTP_HEALTH_CHECK};
 use crate::plan::{Plan, PlanSecurity};
 use crate::policy;
 use crate::resource;
@@ -129,7 +130,7 @@ fn group(group: &EndpointGroup) -> Value {
     let shared = shown(spec.map(|spec| (spec.schema)()), group.shared_configuration.as_ref());
     out.put_some("sharedConfiguration", shared);
     out.put("endpoints", group.endpoints.iter().map(endpoint).collect::<Vec<_>>());
-    out.put_object("services", &group.services);
+    out.put_object("services", &services(&group.services));
     Value::Object(out.0)
 }
 
@@ -145,8 +146,18 @@ fn endpoint(endpoint: &Endpoint) -> Value {
     out.put_some("configuration", shown(schema, endpoint.configuration.as_ref()));
     let over = shown(schema, endpoint.shared_configuration_override.as_ref());
     out.put_some("sharedConfigurationOverride", over);
-    out.put_object("services", &endpoint.services);
+    out.put_object("services", &services(&endpoint.services));
     Value::Object(out.0)
+}
+
+/// Services of a group or an endpoint; of those, health checks send headers.
+fn services(services: &Settings) -> Settings {
+    let mut shown = services.clone();
+    let check = shown.get_mut(health_check::SERVICE).filter(|check| check["type"] == HTTP_HEALTH_CHECK);
+    if let Some(Value::Object(configuration)) = check.and_then(|check| check.get_mut("configuration")) {
+        *configuration = secrets::mask(health_check::schema().document(), configuration);
+    }
+    shown
 }
 
 fn property(property: &Property) -> Property {

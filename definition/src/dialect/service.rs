@@ -6,6 +6,7 @@
 use super::configuration;
 use crate::api::{ApiType, EndpointGroup, Family, Settings};
 use crate::connector;
+use crate::connector::settings::Part;
 use crate::health_check::{self, HTTP_HEALTH_CHECK, HealthCheck, SERVICE as HEALTH_CHECK};
 use crate::reader::{Node, Stage, quote};
 use serde_json::{Value, json};
@@ -20,20 +21,26 @@ pub(super) fn of_api(node: &Node<'_>) -> Settings {
 }
 
 /// Services of a group.
-pub(super) fn of_group(node: &Node<'_>, connector: &str) -> Settings {
+pub(super) fn of_group(node: &Node<'_>, connector: &str, stored: Option<&Settings>) -> Settings {
     let mut services = Settings::new();
     if node.object().is_some() {
         put(&mut services, "discovery", unavailable(&node.get("discovery"), Stage::EndpointGroups));
-        put(&mut services, HEALTH_CHECK, check_of_group(&node.get(HEALTH_CHECK), connector));
+        put(&mut services, HEALTH_CHECK, check_of_group(&node.get(HEALTH_CHECK), connector, stored));
     }
     services
 }
 
 /// Services of an endpoint. `group` is read as far as its services.
-pub(super) fn of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -> Settings {
+pub(super) fn of_endpoint(
+    node: &Node<'_>,
+    group: &EndpointGroup,
+    spelling: Family,
+    stored: Option<&Settings>,
+) -> Settings {
     let mut services = Settings::new();
     if node.object().is_some() {
-        put(&mut services, HEALTH_CHECK, check_of_endpoint(&node.get(HEALTH_CHECK), group, spelling));
+        let check = check_of_endpoint(&node.get(HEALTH_CHECK), group, spelling, stored);
+        put(&mut services, HEALTH_CHECK, check);
     }
     services
 }
@@ -78,14 +85,19 @@ fn check_kind(node: &Node<'_>) -> String {
     kind
 }
 
-fn check_of_group(node: &Node<'_>, connector: &str) -> Option<Settings> {
+fn check_of_group(node: &Node<'_>, connector: &str, stored: Option<&Settings>) -> Option<Settings> {
     node.object()?;
     let kind = check_kind(node);
-    let configuration = check_configuration(node, &kind, connector);
+    let configuration = check_configuration(node, &kind, connector, stored);
     Some(read(node, kind, configuration))
 }
 
-fn check_of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -> Option<Settings> {
+fn check_of_endpoint(
+    node: &Node<'_>,
+    group: &EndpointGroup,
+    spelling: Family,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
     node.object()?;
     let kind = check_kind(node);
     let of_group = group.services.get(HEALTH_CHECK);
@@ -104,8 +116,8 @@ fn check_of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -
         return None;
     }
     let configuration = match overrides || of_group.is_none() {
-        true => check_configuration(node, &kind, &group.connector),
-        false => node.get("configuration").settings(),
+        true => check_configuration(node, &kind, &group.connector, stored),
+        false => written(node, &kind, stored),
     };
     let mut service = read(node, kind, configuration);
     if own {
@@ -114,16 +126,32 @@ fn check_of_endpoint(node: &Node<'_>, group: &EndpointGroup, spelling: Family) -
     Some(service)
 }
 
-/// Completed and checked settings of a check that runs; those of another one as they are.
-fn check_configuration(node: &Node<'_>, kind: &str, connector: &str) -> Option<Settings> {
+/// The settings as they were sent, with what is stored (`stored`: the services) in the place of masks.
+fn written(node: &Node<'_>, kind: &str, stored: Option<&Settings>) -> Option<Settings> {
     let place = node.get("configuration");
-    let sent = place.settings();
+    let settings = place.settings()?;
+    if kind != HTTP_HEALTH_CHECK {
+        return Some(settings);
+    }
+    let stored = stored.and_then(|services| services.get(HEALTH_CHECK)?.get("configuration")?.as_object());
+    Some(configuration::unmasked(&place, Stage::EndpointGroups, health_check::schema(), settings, stored))
+}
+
+/// Completed and checked settings of a check that runs; those of another one as they are.
+fn check_configuration(
+    node: &Node<'_>,
+    kind: &str,
+    connector: &str,
+    stored: Option<&Settings>,
+) -> Option<Settings> {
+    let place = node.get("configuration");
+    let sent = written(node, kind, stored);
     if kind != HTTP_HEALTH_CHECK || !node.get("enabled").flag().unwrap_or(true) {
         return sent;
     }
     let settings = sent.unwrap_or_default();
     let stage = Stage::EndpointGroups;
-    let settings = configuration::of_plugin(&place, stage, health_check::schema(), settings, None);
+    let settings = health_check::schema().complete(settings, Part::Whole);
     match HealthCheck::parse(&settings) {
         Err(violations) => configuration::report(&place, stage, violations),
         Ok(check) if !is_http(connector) && !check.may_be_absolute() => {

@@ -30,6 +30,7 @@ pub static SPEC: PolicySpec = PolicySpec {
 #[schemars(title = "HTTP Callout")]
 pub struct HttpCallout {
     /// Address of the service, `http` or `https`.
+    #[schemars(extend("x-secret-url" = true))]
     pub url: Template,
     /// Method.
     #[serde(default = "get")]

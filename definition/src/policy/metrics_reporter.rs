@@ -30,6 +30,7 @@ struct MetricsReporterSettings {
     #[serde(default = "post")]
     method: Method,
     /// Where the report goes.
+    #[schemars(extend("x-secret-url" = true))]
     url: Template,
     /// Headers of the report.
     #[serde(default)]

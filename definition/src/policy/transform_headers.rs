@@ -46,9 +46,11 @@ pub struct TransformHeaders {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Header {
     /// Name; a blank one is skipped.
+    #[schemars(extend("x-identity" = true))]
     pub name: String,
     /// Value; null or absent: the header is not set.
     #[serde(default)]
+    #[schemars(extend("x-secret-named" = "name"))]
     pub value: Option<Template>,
 }
 

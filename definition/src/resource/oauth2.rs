@@ -31,9 +31,11 @@ tokens! {
 pub struct Oauth2Server {
     /// URL of the server, which the endpoints below are relative to; absent: they are URLs themselves.
     #[serde(default)]
+    #[schemars(extend("x-secret-url" = true))]
     pub authorization_server_url: Option<String>,
     /// Where tokens are introspected.
     #[serde(default = "check_token")]
+    #[schemars(extend("x-secret-url" = true))]
     pub introspection_endpoint: String,
     /// Method of introspection.
     #[serde(default = "get")]
@@ -44,6 +46,7 @@ pub struct Oauth2Server {
     pub scope_separator: String,
     /// Where users are described.
     #[serde(default = "userinfo")]
+    #[schemars(extend("x-secret-url" = true))]
     pub user_info_endpoint: String,
     /// Method of that endpoint.
     #[serde(default = "get")]

@@ -43,7 +43,7 @@ pub struct Jwt {
     pub public_key_resolver: KeyResolver,
     /// The key (PEM, ssh-rsa, or the secret of HMAC) or the URL of a key set. May be an expression.
     #[serde(default)]
-    #[schemars(extend("x-secret-when" = serde_json::json!({"signature": "HMAC_"})))]
+    #[schemars(extend("x-secret-when" = serde_json::json!({"signature": "HMAC_"}), "x-secret-url" = true))]
     pub resolver_parameter: Option<Template>,
     /// Time to connect to the server of the key set, milliseconds.
     #[serde(default = "two_seconds")]

@@ -30,9 +30,10 @@ pub(super) struct WebhookSettings {
 #[derive(Clone, Deserialize, JsonSchema)]
 pub struct Header {
     /// Name.
-    #[schemars(regex(pattern = r"^\S+$"))]
+    #[schemars(regex(pattern = r"^\S+$"), extend("x-identity" = true))]
     pub name: String,
     /// Value.
+    #[schemars(extend("x-secret-named" = "name"))]
     pub value: Template,
 }
 

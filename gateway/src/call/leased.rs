@@ -1,38 +1,32 @@
 //! A body that is streamed to a client for as long as the client may have it.
 
 use super::body::{Body, BodyError};
-use crate::stop::{Lease, Stop, StopReason, StopWatch};
+use crate::stop::{Lease, Stop, StopWatch};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A body that is cut off when the client's subscription or key ends; an endless one also when its API is removed. A
-/// redeploy and the end of the node let it run to its own end, as far as there is time, and the access is watched on.
+/// A body that is cut off when the client's subscription or key ends; an endless one also when its API is removed,
+/// however many redeploys there were meanwhile. Those and the end of the node let it run to its own end, as far as there
+/// is time.
 pub(crate) struct LeasedBody {
     body: Body,
-    /// Of endless bodies.
-    api: Option<StopWatch>,
-    access: Vec<StopWatch>,
+    ends: Vec<StopWatch>,
 }
 
 impl LeasedBody {
-    pub(crate) fn new(body: Body, stop: &Arc<Stop>, lease: Option<&Lease>, endless: bool) -> Self {
-        let watch = |stop: &Arc<Stop>| StopWatch::new(Arc::clone(stop));
-        let access = lease.into_iter().flat_map(|lease| lease.iter()).map(watch).collect();
-        LeasedBody { body, api: endless.then(|| watch(stop)), access }
+    /// `removed`: the signal of the API that outlives its versions.
+    pub(crate) fn new(body: Body, removed: &Arc<Stop>, lease: Option<&Lease>, endless: bool) -> Self {
+        let api = endless.then_some(removed);
+        let ends = api.into_iter().chain(lease.into_iter().flat_map(|lease| lease.iter()));
+        LeasedBody { body, ends: ends.map(|stop| StopWatch::new(Arc::clone(stop))).collect() }
     }
 
     /// Whether the client may have no more of it; otherwise the task of `cx` is woken when that changes.
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Some(Poll::Ready(reason)) = self.api.as_mut().map(|watch| watch.poll(cx)) {
-            if reason == StopReason::Stopped {
-                return true;
-            }
-            self.api = None;
-        }
-        self.access.iter_mut().any(|watch| watch.poll(cx).is_ready())
+        self.ends.iter_mut().any(|watch| watch.poll(cx).is_ready())
     }
 }
 
@@ -60,6 +54,7 @@ impl HttpBody for LeasedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stop::StopReason;
     use futures::future::poll_fn;
     use http_body_util::StreamBody;
 
@@ -69,17 +64,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_the_access_cuts_a_body_also_after_a_redeploy() {
-        for endless in [true, false] {
+    async fn a_body_is_cut_when_its_access_or_its_api_ends() {
+        for (endless, access_ends) in [(true, true), (false, true), (true, false), (false, false)] {
             let (api, access) = (Arc::<Stop>::default(), Arc::<Stop>::default());
             let lease: Lease = Arc::from([Arc::clone(&access)]);
             let silent = StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, BodyError>>());
             let mut body = LeasedBody::new(Body::stream(silent), &api, Some(&lease), endless);
             assert!(!ends(&mut body).await);
-            api.signal(StopReason::Redeployed);
-            assert!(!ends(&mut body).await, "a redeploy lets it run");
-            access.signal(StopReason::AccessEnded);
-            assert!(ends(&mut body).await, "endless: {endless}");
+            if access_ends {
+                access.signal(StopReason::AccessEnded);
+            } else {
+                api.signal(StopReason::Stopped);
+            }
+            assert_eq!(ends(&mut body).await, access_ends || endless, "endless: {endless}");
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod attributes;
 pub(crate) mod body;
 pub(crate) mod coding;
 pub(crate) mod leased;
+pub(crate) mod metadata;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
@@ -20,9 +21,9 @@ use crate::table::facts::ApiFacts;
 use attributes::Attributes;
 use definition::consumer::SubscriptionResource;
 use http::HeaderMap;
+use metadata::Metadata;
 use request::Request;
 use response::Response;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One request in progress.
@@ -43,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) client_identifier: Arc<str>,
     /// Ends what outlives the response's head.
     pub(crate) stop: Arc<Stop>,
+    /// Ends what outlives a redeploy as well.
+    pub(crate) removed: Arc<Stop>,
     /// Endpoints that gave this call no answer, as `group/endpoint`: another attempt goes elsewhere when it can.
     pub(crate) failed: Vec<String>,
     /// What policies put around the endpoint, outermost first.
@@ -60,7 +63,7 @@ pub(crate) struct Consumer {
     pub(crate) application: Arc<str>,
     pub(crate) application_name: Option<Arc<str>>,
     pub(crate) client_id: Option<Arc<str>>,
-    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) metadata: Metadata,
     pub(crate) push: bool,
 }
 
@@ -72,7 +75,7 @@ impl Consumer {
             application: subscription.application.as_str().into(),
             application_name: Some(subscription.application_name.as_str().into()),
             client_id: subscription.client_id.as_deref().map(Into::into),
-            metadata: subscription.metadata.clone(),
+            metadata: subscription.metadata.clone().into(),
             push: subscription.push,
         }
     }
@@ -91,6 +94,7 @@ impl Call {
             lease: None,
             client_identifier: "".into(),
             stop: Arc::default(),
+            removed: Arc::default(),
             failed: Vec::new(),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
@@ -110,6 +114,7 @@ impl Call {
             lease: self.lease.clone(),
             client_identifier: Arc::clone(&self.client_identifier),
             stop: Arc::clone(&self.stop),
+            removed: Arc::clone(&self.removed),
             failed: Vec::new(),
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),

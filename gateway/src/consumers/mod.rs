@@ -36,7 +36,7 @@ pub(crate) struct Subscription {
     pub(crate) consumer: Arc<Consumer>,
     /// Ends the streams that were opened with it.
     pub(crate) stop: Arc<Stop>,
-    resource: SubscriptionResource,
+    resource: Arc<SubscriptionResource>,
 }
 
 /// What a key is to the calls that present it.
@@ -115,6 +115,11 @@ impl Consumers {
     /// The subscription of an API and a plan that belongs to an application's client id.
     pub(crate) fn by_client(&self, api: &str, client_id: &str, plan: &str) -> Option<Arc<Subscription>> {
         self.read().by_client(api, client_id, plan)
+    }
+
+    /// A push subscription by its id, whether or not it is to be delivered now.
+    pub(crate) fn pushed(&self, id: &str) -> Option<Arc<SubscriptionResource>> {
+        self.read().pushed(id)
     }
 
     /// Writes how many there are.

@@ -37,12 +37,20 @@ impl Registry {
         let old = self.take_subscription(&resource.id);
         let mut subscription = subscription(resource);
         let live = subscription.is_live(now_ms);
-        // Open streams live on as long as the subscription does, whatever else changed.
+        // Open streams live on as long as the subscription does, and see its metadata as it is now. Those of tokens that
+        // name another client than the subscription does now end: it was that name that let them in.
+        let goes_on = |old: &Subscription, new: &SubscriptionResource| {
+            live && old.resource.api == new.api
+                && old.resource.client_id == new.client_id
+                && old.stop.reason().is_none()
+        };
         match old {
-            Some(old)
-                if live && old.resource.api == subscription.resource.api && old.stop.reason().is_none() =>
-            {
+            Some(old) if goes_on(&old, &subscription.resource) => {
                 subscription.stop = Arc::clone(&old.stop);
+                let metadata = old.consumer.metadata.clone();
+                metadata.replace(subscription.resource.metadata.clone());
+                subscription.consumer =
+                    Arc::new(Consumer { metadata, ..Consumer::clone(&subscription.consumer) });
             }
             Some(old) => old.stop.signal(StopReason::AccessEnded),
             None => {}
@@ -155,6 +163,11 @@ impl Registry {
         subscriptions.iter().find(|subscription| fits(subscription, api, plan)).cloned()
     }
 
+    pub(super) fn pushed(&self, id: &str) -> Option<Arc<SubscriptionResource>> {
+        let subscription = self.subscriptions.get(id).filter(|subscription| subscription.resource.push)?;
+        Some(Arc::clone(&subscription.resource))
+    }
+
     /// Tells the streams of everything that is over; answers when the next one will be.
     pub(super) fn end_what_is_over(&mut self, now_ms: i64) -> Option<i64> {
         loop {
@@ -183,6 +196,7 @@ fn subscription(resource: SubscriptionResource) -> Subscription {
     let consumer = Consumer::of(&resource);
     let id = Arc::clone(&consumer.subscription);
     let plan = resource.plan.clone();
+    let resource = Arc::new(resource);
     Subscription { id, plan, consumer: Arc::new(consumer), stop: Arc::<Stop>::default(), resource }
 }
 

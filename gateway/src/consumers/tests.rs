@@ -77,13 +77,27 @@ fn what_is_removed_is_gone_and_ends_its_streams() {
 }
 
 #[test]
+fn open_streams_see_metadata_as_it_is_now_and_end_with_their_client() {
+    let consumers = Consumers::default();
+    put(&consumers, &subscription("s", json!({"metadata": {"k": "old"}})));
+    let open = consumers.by_client("a", "c", "p").unwrap();
+    put(&consumers, &subscription("s", json!({"metadata": {"k": "new"}})));
+    assert_eq!(open.consumer.metadata.get("k").as_deref(), Some("new"));
+    assert_eq!(open.stop.reason(), None);
+    put(&consumers, &subscription("s", json!({"clientId": "other"})));
+    assert_eq!(open.stop.reason(), Some(StopReason::AccessEnded), "another client is meant");
+    assert_eq!(open.consumer.metadata.get("k").as_deref(), Some("new"), "and that is not its metadata");
+    assert_eq!(consumers.by_client("a", "other", "p").unwrap().stop.reason(), None);
+}
+
+#[test]
 fn an_update_keeps_streams_as_long_as_access_lasts() {
     let consumers = Consumers::default();
     put(&consumers, &subscription("s", json!({})));
     let first = consumers.by_client("a", "c", "p").unwrap();
     put(&consumers, &subscription("s", json!({"metadata": {"k": "v"}, "endingAtMs": 200})));
     let second = consumers.by_client("a", "c", "p").unwrap();
-    assert_eq!(second.consumer.metadata["k"], "v");
+    assert_eq!(second.consumer.metadata.get("k").as_deref(), Some("v"));
     assert!(Arc::ptr_eq(&first.stop, &second.stop) && first.stop.reason().is_none());
     put(&consumers, &subscription("s", json!({"status": "PAUSED"})));
     assert_eq!(first.stop.reason(), Some(StopReason::AccessEnded));

@@ -95,9 +95,7 @@ impl Roots for Scope<'_> {
             Entries::Endpoints => {
                 self.call.api.endpoints.iter().find(|name| *name == key).map(|name| format!("{name}:").into())
             }
-            Entries::SubscriptionMetadata => {
-                self.call.consumer.as_ref()?.metadata.get(key).map(|value| value.as_str().into())
-            }
+            Entries::SubscriptionMetadata => self.call.consumer.as_ref()?.metadata.get(key).map(Value::from),
         }
     }
 
@@ -121,8 +119,9 @@ impl Roots for Scope<'_> {
                 names.map(|name| (name.into(), format!("{name}:").into())).collect()
             }
             Entries::SubscriptionMetadata => {
-                let metadata = self.call.consumer.iter().flat_map(|consumer| &consumer.metadata);
-                metadata.map(|(key, value)| (key.into(), value.as_str().into())).collect()
+                let metadata = self.call.consumer.as_ref().map(|consumer| consumer.metadata.all());
+                let all = metadata.iter().flat_map(|metadata| metadata.iter());
+                all.map(|(key, value)| (key.clone().into(), value.as_str().into())).collect()
             }
         }
     }

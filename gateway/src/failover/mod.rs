@@ -11,6 +11,7 @@ use crate::endpoint::Backend;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
 use crate::proxy::{self, Chosen};
+use crate::seldom::warn_seldom;
 use crate::table::build::Rejection;
 use crate::table::groups::{Choice, Groups};
 use circuit::Circuit;
@@ -91,7 +92,7 @@ impl Failover {
             failed = Some(chosen.choice);
         }
         let opened = passage.failed(Instant::now(), self.rules.max_failures, self.rules.open_state());
-        tracing::warn!(api.id = %call.api.id, circuit_opened = opened, "a call was given up after {} attempts",
+        warn_seldom!(api.id = %call.api.id, circuit_opened = opened, "a call was given up after {} attempts",
             u64::from(self.rules.max_retries) + 1);
         request.restore(call);
         Err(given_up())

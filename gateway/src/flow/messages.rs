@@ -1,6 +1,7 @@
 //! Steps that see messages, one by one and in order, for one connection.
 
 use super::{Chosen, Step, holds, provide};
+use crate::apart;
 use crate::call::Call;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
@@ -42,10 +43,8 @@ impl MessageChain {
     /// Passes a message through the steps. `None`: a step dropped it.
     pub(crate) async fn run(&self, call: &Call, mut message: Message) -> Result<Option<Message>, Failure> {
         for step in &self.steps {
-            if !step.applies(call, &message) {
-                continue;
-            }
-            match step.policy.on_message(call, message, self.phase).await? {
+            let size = message.content.as_ref().map_or(0, |content| content.len());
+            match apart::run(size, step.run(call, message, self.phase)).await? {
                 Some(changed) => message = changed,
                 None => return Ok(None),
             }
@@ -60,6 +59,13 @@ impl MessageStep {
     fn new(step: &Step, phase: Phase, call: &Call) -> Self {
         let policy = step.policy.connect(call, phase).unwrap_or_else(|| Arc::clone(&step.policy));
         MessageStep { policy, condition: step.message_condition.clone() }
+    }
+
+    async fn run(&self, call: &Call, message: Message, phase: Phase) -> Result<Option<Message>, Failure> {
+        if !self.applies(call, &message) {
+            return Ok(Some(message));
+        }
+        self.policy.on_message(call, message, phase).await
     }
 
     fn applies(&self, call: &Call, message: &Message) -> bool {

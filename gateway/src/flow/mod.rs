@@ -11,10 +11,12 @@ pub(crate) mod path;
 pub(crate) mod replay;
 mod select;
 
+use crate::apart;
 use crate::call::Call;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
 use crate::policy::{Flow as Next, Policy};
+use crate::seldom::warn_seldom;
 use definition::api::{ChannelOperation, FlowMode, PathOperator};
 use definition::connector::Mode;
 use definition::expression::{Needs, Template};
@@ -73,6 +75,21 @@ pub(crate) struct Door<'a> {
 pub(crate) type Chosen = Vec<Arc<Flow>>;
 
 impl Flow {
+    /// A flow for all requests, with steps for published messages only.
+    #[cfg(test)]
+    pub(crate) fn of_publish(publish: Vec<Step>) -> Flow {
+        let selector = Selector {
+            path: "/".to_owned(),
+            pattern: Arc::new(PathPattern::Root),
+            operator: PathOperator::StartsWith,
+            methods: Vec::new(),
+            entrypoints: Vec::new(),
+            operations: Vec::new(),
+        };
+        let (request, response, subscribe) = (Vec::new(), Vec::new(), Vec::new());
+        Flow { selector, condition: None, request, response, subscribe, publish }
+    }
+
     pub(crate) fn steps(&self, phase: Phase) -> &[Step] {
         match phase {
             Phase::Request => &self.request,
@@ -127,10 +144,14 @@ pub(crate) async fn run(steps: &[Step], phase: Phase, call: &mut Call) -> Result
         if !holds(step.condition.as_ref(), call).await? {
             continue;
         }
-        provide(step.policy.needs(phase), call).await?;
+        let needs = step.policy.needs(phase);
+        provide(needs, call).await?;
+        let size = apart::size(needs, call);
         let next = match phase {
-            Phase::Response => step.policy.on_response(call).await?,
-            Phase::Request | Phase::Publish | Phase::Subscribe => step.policy.on_request(call).await?,
+            Phase::Response => apart::run(size, step.policy.on_response(call)).await?,
+            Phase::Request | Phase::Publish | Phase::Subscribe => {
+                apart::run(size, step.policy.on_request(call)).await?
+            }
         };
         if next == Next::Interrupt {
             tracing::debug!(step = step.place, "a policy ended the flow");
@@ -144,11 +165,12 @@ pub(crate) async fn run(steps: &[Step], phase: Phase, call: &mut Call) -> Result
 pub(crate) async fn holds(condition: Option<&Template>, call: &mut Call) -> Result<bool, Failure> {
     let Some(condition) = condition else { return Ok(true) };
     provide(condition.needs(), call).await?;
-    match expression::truth(condition, &Scope::of(call)) {
+    let size = apart::size(condition.needs(), call);
+    match apart::run(size, async { expression::truth(condition, &Scope::of(call)) }).await {
         Ok(truth) => Ok(truth == Some(true)),
         Err(error) => {
             // Without the condition's text, which may hold what is nobody's business.
-            tracing::warn!(api.id = %call.api.id, %error, "a condition cannot be evaluated and counts as false");
+            warn_seldom!(api.id = %call.api.id, %error, "a condition cannot be evaluated and counts as false");
             Ok(false)
         }
     }

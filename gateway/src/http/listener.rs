@@ -2,6 +2,7 @@
 
 use super::connection::serve_connection;
 use super::serve::{Front, Peer};
+use crate::seldom::warn_seldom;
 use crate::stop::Stop;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,7 @@ pub(crate) async fn accept(
         let (tcp, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                warn_seldom!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(ACCEPT_RETRY_MS)).await;
                 continue;
             }

@@ -1,6 +1,7 @@
 //! The HTTP side: from an accepted socket to an entrypoint, and back.
 
 pub(crate) mod body;
+mod client_body;
 pub(crate) mod connection;
 pub(crate) mod cors;
 pub(crate) mod frame;

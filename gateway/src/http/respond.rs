@@ -6,6 +6,7 @@ use crate::entrypoint::accept;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
 use crate::flow;
+use crate::seldom::warn_seldom;
 use crate::table::build::Rejection;
 use bytes::Bytes;
 use definition::api::ResponseTemplate;
@@ -237,7 +238,7 @@ async fn evaluate(failure: &Failure, call: &mut Call, body: &Template) -> Option
     let scope = Scope { call, message: None, extra: &extra };
     let text = expression::text(body, &scope);
     let text = text.inspect_err(|error| {
-        tracing::warn!(api.id = %call.api.id, %error, "the body of a response template cannot be evaluated");
+        warn_seldom!(api.id = %call.api.id, %error, "the body of a response template cannot be evaluated");
     });
     let text = text.ok()?;
     Some(text.map(Cow::into_owned).unwrap_or_default())

@@ -1,5 +1,6 @@
 //! The request function: what happens to every request, in order.
 
+use super::client_body::ClientBody;
 use super::cors::CorsRules;
 use super::hop;
 use super::ids::{self, Ids};
@@ -18,8 +19,10 @@ use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
 use http::header::{CONNECTION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -123,11 +126,17 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     let client = trusted_proxy.then(|| behind(front, peer, &head.headers)).flatten();
     let peer = client.as_ref().unwrap_or(peer);
 
-    let mut request = request::Request::new(head, Body::stream(body), context_path, peer.address, peer.local);
+    let awaited = Arc::<AtomicBool>::default();
+    let body = match body.is_end_stream() {
+        true => Body::Empty,
+        false => Body::stream(ClientBody::new(body, Arc::clone(&awaited))),
+    };
+    let mut request = request::Request::new(head, body, context_path, peer.address, peer.local);
     request.trusted_proxy = trusted_proxy;
     let origin = api.cors.as_ref().and_then(|_| request.head.headers.get(ORIGIN).cloned());
     let mut call = Call::new(Arc::clone(&api.facts), ids, request);
     call.stop = Arc::clone(&api.stop);
+    call.removed = Arc::clone(&api.removed);
     let mut meter = None;
     let consumers = front.table.consumers();
 
@@ -139,7 +148,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
             None => process::answer(&api, peer, consumers, &mut call, &mut meter).await,
         }
     });
-    let answer = answer.await.unwrap_or_else(|_| Err(too_late()));
+    let answer = answer.await.unwrap_or_else(|_| Err(too_late(awaited.load(Ordering::Relaxed))));
 
     let mut reply = match answer {
         Ok(reply) => reply,
@@ -163,7 +172,11 @@ fn behind(front: &Front, proxy: &Peer, headers: &HeaderMap) -> Option<Peer> {
     front.proxies.client(headers).map(|address| Peer::new(address, proxy.local))
 }
 
-fn too_late() -> Failure {
+/// `awaited`: it is the client that was waited for.
+fn too_late(awaited: bool) -> Failure {
+    if awaited {
+        return Failure::client_stalled();
+    }
     Failure::new(StatusCode::GATEWAY_TIMEOUT, key::REQUEST_TIMEOUT, "Request timeout")
 }
 

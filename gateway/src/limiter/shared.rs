@@ -4,6 +4,7 @@
 //! did not answer is left alone for a moment: requests must not queue up behind it.
 
 use super::{Count, Key, Unavailable, now_ms};
+use crate::seldom::warn_seldom;
 use arc_swap::ArcSwap;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError, Script};
@@ -127,7 +128,7 @@ impl SharedCounters {
         let mine = self.complains.compare_exchange(complains, next, Ordering::Relaxed, Ordering::Relaxed);
         if complains <= now && mine.is_ok() {
             let error = error.map_or_else(|| "it did not answer in time".to_owned(), ToString::to_string);
-            tracing::warn!(store = self.address, error, "the shared store of counters cannot be used");
+            warn_seldom!(store = self.address, error, "the shared store of counters cannot be used");
         }
         Unavailable
     }

@@ -9,23 +9,23 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A listening backend.
-pub(super) struct Backend {
-    pub(super) address: SocketAddr,
+pub(crate) struct Backend {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
     heads: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 /// One connection to it.
-pub(super) struct Peer {
-    pub(super) tcp: TcpStream,
+pub(crate) struct Peer {
+    pub(crate) tcp: TcpStream,
     seen: Vec<u8>,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Backend {
     /// Answers every request of every connection with the same bytes.
-    pub(super) async fn always(answer: &'static str) -> Backend {
+    pub(crate) async fn always(answer: &'static str) -> Backend {
         Backend::scripted(move |mut peer| async move {
             while let Some(head) = peer.head().await {
                 let length =
@@ -38,7 +38,7 @@ impl Backend {
     }
 
     /// Runs the script on every connection.
-    pub(super) async fn scripted<F>(script: impl Fn(Peer) -> F + Send + 'static) -> Backend
+    pub(crate) async fn scripted<F>(script: impl Fn(Peer) -> F + Send + 'static) -> Backend
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -55,17 +55,17 @@ impl Backend {
         Backend { address, connections, heads, task }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Connections so far.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     /// Heads of the requests so far.
-    pub(super) fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
@@ -78,14 +78,14 @@ impl Drop for Backend {
 
 impl Peer {
     /// The next head with its empty line; `None`: the connection ended.
-    pub(super) async fn head(&mut self) -> Option<String> {
+    pub(crate) async fn head(&mut self) -> Option<String> {
         let head = self.until("\r\n\r\n").await?;
         self.heads.lock().unwrap().push(head.clone());
         Some(head)
     }
 
     /// Everything up to `end`; `None`: the connection ended before.
-    pub(super) async fn until(&mut self, end: &str) -> Option<String> {
+    pub(crate) async fn until(&mut self, end: &str) -> Option<String> {
         loop {
             let found = self.seen.windows(end.len()).position(|window| window == end.as_bytes());
             if let Some(at) = found {
@@ -99,19 +99,19 @@ impl Peer {
     }
 
     /// The next bytes of a body.
-    pub(super) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
         while self.seen.len() < count && self.tcp.read_buf(&mut self.seen).await.is_ok_and(|read| read > 0) {}
         let rest = self.seen.split_off(count.min(self.seen.len()));
         std::mem::replace(&mut self.seen, rest)
     }
 
-    pub(super) async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         // A gateway that is gone is what some tests want.
         self.tcp.write_all(text.as_bytes()).await.ok();
     }
 
     /// Waits until the gateway closes.
-    pub(super) async fn closed(mut self) {
+    pub(crate) async fn closed(mut self) {
         while self.tcp.read_buf(&mut self.seen).await.is_ok_and(|read| read > 0) {}
     }
 }

@@ -84,6 +84,23 @@ async fn event_streams_end_with_their_access_and_others_go_on() {
 }
 
 #[tokio::test]
+async fn filters_follow_the_metadata_of_the_subscription() {
+    let mut api = keyed(messages(None));
+    api["flows"] = json!([{"enabled": true, "subscribe": [{"name": "f", "enabled": true, "policy": "message-filtering",
+        "configuration": {"filter": "{#subscription.metadata['show'] == 'yes'}"}}]}]);
+    let gateway = Gateway::start(&[api]).await;
+    gateway.subscribed(None).await;
+    let mut client = gateway.get("/a", EVENTS).await;
+    client.until("retry: ").await;
+    let beginning = client.until(":\n\n").await;
+    assert!(!beginning.contains("data:"), "{beginning}");
+    let subscription = json!({"id": "s", "api": "a", "plan": "p", "application": "app", "applicationName": "App",
+        "status": "ACCEPTED", "consumerStatus": "STARTED", "metadata": {"show": "yes"}});
+    gateway.consumer(KIND_SUBSCRIPTION, &subscription).await;
+    client.until("data: {\"a\":1}").await;
+}
+
+#[tokio::test]
 async fn sockets_and_polls_end_with_their_access() {
     let mut slow = keyed(silence());
     slow["listeners"][0]["entrypoints"][0]["configuration"] = json!({"messagesLimitDurationMs": 600_000});

@@ -1,6 +1,6 @@
 //! The gateway over real sockets on the loopback interface, with the mock endpoint: what a client sees, byte by byte.
 
-mod backend;
+pub(crate) mod backend;
 mod consumers;
 mod echo;
 mod flows;
@@ -9,6 +9,7 @@ mod http_post;
 mod listener;
 mod protocols;
 mod proxy;
+mod proxy_faults;
 mod proxy_tls;
 mod proxy_upstream;
 mod proxy_websocket;

@@ -27,7 +27,7 @@ async fn what_cannot_run_is_rejected_with_its_place() {
     ]}]);
     let endpoint = "/endpointGroups/0/endpoints/0";
     let cases = [
-        (edited("b", "/listeners/0/type", json!("subscription")), "b LISTENER_UNKNOWN listeners[0].type"),
+        (edited("b", "/listeners/0/type", json!("tcp")), "b LISTENER_UNKNOWN listeners[0].type"),
         (
             edited("c", "/listeners/0/entrypoints/1/type", json!("webhook")),
             "c CONNECTOR_UNKNOWN listeners[0].entrypoints[1].type",

@@ -6,6 +6,7 @@ use crate::call::attributes::short;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
 use crate::message::Message;
+use crate::seldom::warn_seldom;
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::expression::{Needs, Template};
@@ -74,7 +75,7 @@ fn evaluated(name: &str, value: &Template, scope: &Scope<'_>) -> Option<Value> {
     match expression::json(value, scope) {
         Ok(value) => value.filter(|value| !value.is_null()),
         Err(error) => {
-            tracing::warn!(api.id = &*scope.call.api.id, attribute = name, %error, "an attribute cannot be evaluated");
+            warn_seldom!(api.id = &*scope.call.api.id, attribute = name, %error, "an attribute cannot be evaluated");
             None
         }
     }

@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::callout::{Answer, Callouts, Question, Unanswered};
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
+use crate::seldom::warn_seldom;
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::expression::Needs;
@@ -122,7 +123,7 @@ impl CalloutPolicy {
 
     fn send_and_forget(&self, question: Question) {
         let Ok(place) = Arc::clone(&self.forgotten).try_acquire_owned() else {
-            tracing::warn!("a callout is not sent, {FORGOTTEN_MAX} of its step are under way");
+            warn_seldom!("a callout is not sent, {FORGOTTEN_MAX} of its step are under way");
             return;
         };
         let service = Arc::clone(&self.service);

@@ -6,6 +6,7 @@ use super::{Flow, Policy, Site};
 use crate::call::Call;
 use crate::expression::{self, Scope};
 use crate::failure::Failure;
+use crate::seldom::warn_seldom;
 use crate::trust;
 use async_trait::async_trait;
 use definition::api::Settings;
@@ -113,7 +114,7 @@ impl IpFilteringPolicy {
         for template in list {
             let Some(text) = value(template, call)? else { continue };
             let entries = Entry::list(&text).map_err(|wrong| {
-                tracing::warn!(entry = wrong, "an entry of an address list is none");
+                warn_seldom!(entry = wrong, "an entry of an address list is none");
                 Failure::unexpected()
             })?;
             for entry in entries {
@@ -148,7 +149,7 @@ impl IpFilteringPolicy {
             .get_with(host, async move {
                 let limit = Duration::from_millis(LOOKUP_TIMEOUT_MS);
                 let Ok(Ok(found)) = timeout(limit, tokio::net::lookup_host((name.as_str(), 0))).await else {
-                    tracing::warn!(host = name, "a host name of an address list cannot be looked up");
+                    warn_seldom!(host = name, "a host name of an address list cannot be looked up");
                     return Arc::default();
                 };
                 let wanted = |address: &IpAddr| match version {

@@ -7,6 +7,7 @@ use crate::expression::{self, Scope};
 use crate::failure::Failure;
 use crate::freemarker::{self, Model};
 use crate::outbound;
+use crate::seldom::warn_seldom;
 use async_trait::async_trait;
 use definition::api::Settings;
 use definition::expression::{Needs, Template};
@@ -58,12 +59,12 @@ impl Policy for Reporter {
                     drop(permit);
                 });
             }
-            (Err(_), _) => tracing::warn!(
+            (Err(_), _) => warn_seldom!(
                 api.id = &*call.api.id,
                 "a report about a response is left out, too many are on their way"
             ),
             (_, Err(error)) => {
-                tracing::warn!(api.id = &*call.api.id, %error, "a report about a response cannot be made");
+                warn_seldom!(api.id = &*call.api.id, %error, "a report about a response cannot be made");
             }
         }
         Ok(Flow::Continue)

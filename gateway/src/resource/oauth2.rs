@@ -3,6 +3,7 @@
 use super::Resource;
 use crate::endpoint::Shared;
 use crate::outbound::{self, Wishes};
+use crate::seldom::warn_seldom;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use definition::api::Settings;
@@ -75,7 +76,7 @@ impl AuthorizationServer {
     /// Asks about a token.
     pub(crate) async fn introspect(&self, token: &str) -> Result<Introspection, NoAnswer> {
         let body = self.ask(token).await.map_err(|error| {
-            tracing::warn!(server = outbound::shown(&self.url), "introspection failed: {error:#}");
+            warn_seldom!(server = outbound::shown(&self.url), "introspection failed: {error:#}");
             NoAnswer::Unavailable
         })?;
         let payload = String::from_utf8(body).map_err(|_| NoAnswer::Unreadable)?;

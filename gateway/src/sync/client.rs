@@ -73,7 +73,7 @@ pub(super) async fn run<A: Applier>(
     for (address, endpoint) in endpoints.iter().cycle().skip(first) {
         let ended = tokio::select! {
             () = shutdown.cancelled() => return,
-            link = connect(endpoint, identity, &holdings) => match link {
+            link = connect(endpoint, identity, &holdings, applier.owns().is_some()) => match link {
                 Ok(link) => {
                     let session = Session::new(identity, applier, publisher, &mut holdings, link);
                     session.run(address, shutdown).await
@@ -100,7 +100,12 @@ pub(super) async fn run<A: Applier>(
     }
 }
 
-async fn connect(endpoint: &Endpoint, identity: &Identity, holdings: &Holdings) -> Result<Link, Ended> {
+async fn connect(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    holdings: &Holdings,
+    pushes: bool,
+) -> Result<Link, Ended> {
     let channel = endpoint.connect().await.map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         Ended::because(format!("cannot connect: {cause}"))
@@ -110,7 +115,7 @@ async fn connect(endpoint: &Endpoint, identity: &Identity, holdings: &Holdings) 
         .max_encoding_message_size(SYNC_MESSAGE_MAX_BYTES);
     let (up, messages) = mpsc::channel(OUTBOUND_MESSAGES);
     let mut link_up = super::session::Upward::new(up);
-    link_up.greet(identity, holdings).await?;
+    link_up.greet(identity, holdings, pushes).await?;
     let mut request = Request::new(ReceiverStream::new(messages));
     request.metadata_mut().insert("authorization", bearer(identity)?);
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, client.session(request)).await;

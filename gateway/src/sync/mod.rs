@@ -4,6 +4,7 @@
 //! While management is away, everything that was applied keeps serving; nothing here ever stops a request.
 
 mod apply;
+mod assignments;
 mod client;
 mod holdings;
 mod session;
@@ -26,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
 
+pub(crate) use assignments::Assigned;
+pub use assignments::Assignments;
 pub use status::{EnvironmentStatus, SyncStatus};
 
 /// The kinds of resources that this build reads, each with the version of its body.
@@ -109,6 +112,11 @@ pub trait Applier: Send + Sync + 'static {
     /// Problems that show later, as they come and go; by default there are none.
     fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
         watch::channel(Arc::default()).1
+    }
+
+    /// Where management's assignments of push subscriptions go; `None`: this gateway takes none.
+    fn owns(&self) -> Option<&Arc<Assignments>> {
+        None
     }
 }
 

@@ -1,14 +1,17 @@
 //! One session with management: takes batches in, one after the other, and reports what became of them.
 
+mod owned;
+
 use super::holdings::{Checked, Finished, Holdings, Verdict};
 use super::status::Publisher;
-use super::{Applier, ApplyOutcome, Degraded, Identity, Level, READABLE, apply};
+use super::{Applier, ApplyOutcome, Assignments, Degraded, Identity, Level, READABLE, apply};
 use bytes::Bytes;
+use definition::consumer::{CAPABILITY_PUSH, PUSH_LEASE_MS, PUSH_VERSION};
+use owned::news;
 use proto::sync::v1::{
     self, ApplyReport, Batch, BatchKind, BootSource, Capability, Down, Drain, EnvironmentState, Health,
     Hello, Inventory, Up, Welcome, down, up,
 };
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -18,8 +21,8 @@ use tracing::{info, warn};
 
 /// Generation of the protocol.
 const PROTO: (u32, u32) = (1, 0);
-/// Signs of life to management.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Signs of life to management: several per lease, so that one late one costs no push subscription.
+const HEARTBEAT: Duration = Duration::from_millis(PUSH_LEASE_MS / 4);
 /// Share by which they differ.
 const HEARTBEAT_JITTER: f64 = 0.1;
 /// Silence after which management is lost.
@@ -87,7 +90,13 @@ impl Upward {
         sent.map_err(|_| Ended::because("management takes no more messages".to_owned()))
     }
 
-    pub(super) async fn greet(&mut self, identity: &Identity, holdings: &Holdings) -> Result<(), Ended> {
+    pub(super) async fn greet(
+        &mut self,
+        identity: &Identity,
+        holdings: &Holdings,
+        pushes: bool,
+    ) -> Result<(), Ended> {
+        let push = pushes.then_some(&(CAPABILITY_PUSH, PUSH_VERSION));
         let config = &identity.config;
         let resume = holdings.resume();
         let boot = if resume.is_empty() { BootSource::Empty } else { BootSource::Live };
@@ -103,6 +112,7 @@ impl Upward {
             sharding_tags: config.tags.clone(),
             capabilities: READABLE
                 .iter()
+                .chain(push)
                 .map(|(kind, version)| Capability {
                     kind: (*kind).to_owned(),
                     schema_version_min: *version,
@@ -117,10 +127,10 @@ impl Upward {
         self.send(up::Message::Hello(hello)).await
     }
 
-    async fn health(&mut self) -> Result<(), Ended> {
+    async fn health(&mut self, draining: bool) -> Result<(), Ended> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
-        self.send(up::Message::Health(Health { unix_ms, ..Health::default() })).await
+        self.send(up::Message::Health(Health { unix_ms, draining, ..Health::default() })).await
     }
 }
 
@@ -162,6 +172,9 @@ impl<'a, A: Applier> Session<'a, A> {
 
     async fn drain(mut self) -> Ended {
         let ended = Ended { welcomed: true, ..Ended::because("the gateway stops".to_owned()) };
+        if self.tell_news().await.is_err() {
+            return ended;
+        }
         if self.up.send(up::Message::Drain(Drain { reason: ended.reason.clone() })).await.is_err() {
             return ended;
         }
@@ -179,9 +192,10 @@ impl<'a, A: Applier> Session<'a, A> {
                 message = self.down.message() => break message,
                 found = degraded(&mut self.degraded), if self.welcomed => self.degrade(&found).await?,
                 () = tokio::time::sleep_until(self.heartbeat) => {
-                    self.up.health().await?;
+                    self.up.health(self.applier.owns().is_some_and(|owns| owns.is_draining())).await?;
                     self.heartbeat = Instant::now() + heartbeat_period();
                 }
+                () = news(self.applier.owns()), if self.welcomed => self.tell_news().await?,
                 () = tokio::time::sleep_until(lost) => {
                     return Err(Ended::because(format!("management was silent for {LOST_AFTER:?}")));
                 }
@@ -211,10 +225,16 @@ impl<'a, A: Applier> Session<'a, A> {
                     ..Ended::because(format!("management refuses: {}", refuse.message))
                 })
             }
-            // Moves between management nodes and push subscriptions: not in this version.
-            Some(down::Message::Redirect(_) | down::Message::Assign(_) | down::Message::Revoke(_)) | None => {
+            Some(down::Message::Assign(assign)) => {
+                self.assigned(assign);
                 Ok(())
             }
+            Some(down::Message::Revoke(revoke)) => {
+                self.revoked(&revoke);
+                Ok(())
+            }
+            // Moves between management nodes: not in this version.
+            Some(down::Message::Redirect(_)) | None => Ok(()),
         }
     }
 
@@ -254,7 +274,10 @@ impl<'a, A: Applier> Session<'a, A> {
         }
         self.welcomed = true;
         self.note_progress();
-        Ok(())
+        if let Some(owns) = self.applier.owns() {
+            owns.begin();
+        }
+        self.tell_news().await
     }
 
     /// Everything that does not serve as it should, which management may have forgotten.

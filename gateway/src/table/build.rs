@@ -90,6 +90,7 @@ pub(crate) fn build(deployment: &ApiDeployment, shared: &endpoint::Shared) -> Re
         templates: Templates::build(&deployment.response_templates)?,
         cors: cors_rules(&deployment.listeners)?,
         stop: Arc::default(),
+        removed: Arc::default(),
         facts,
     })
 }

@@ -15,7 +15,7 @@ use crate::consumers::{Consumers, now_ms};
 use crate::endpoint::Shared;
 use crate::health;
 use crate::stop::StopReason;
-use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Degraded, Level, Problem};
+use crate::sync::{Applier, ApplyChange, ApplyOp, ApplyOutcome, Assignments, Degraded, Level, Problem};
 use arc_swap::{ArcSwap, Guard};
 pub use build::Rejection;
 use definition::api::Path;
@@ -27,7 +27,7 @@ use runtime::ApiRuntime;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 /// The APIs of this node.
 pub struct Table {
@@ -35,6 +35,9 @@ pub struct Table {
     held: Mutex<BTreeMap<String, Held>>,
     shared: Shared,
     outlook: Arc<Outlook>,
+    assignments: Arc<Assignments>,
+    /// A batch was applied.
+    applied: Notify,
 }
 
 /// What is held for one API id.
@@ -48,7 +51,25 @@ struct Held {
 impl Table {
     /// An empty table.
     pub fn new(shared: Shared) -> Self {
-        Table { routes: ArcSwap::default(), held: Mutex::default(), shared, outlook: Arc::default() }
+        let (assignments, applied) = (Arc::default(), Notify::new());
+        Table {
+            routes: ArcSwap::default(),
+            held: Mutex::default(),
+            shared,
+            outlook: Arc::default(),
+            assignments,
+            applied,
+        }
+    }
+
+    /// The push subscriptions that this node owns.
+    pub(crate) fn assignments(&self) -> &Arc<Assignments> {
+        &self.assignments
+    }
+
+    /// Something was applied since this was last awaited, by the one task that awaits it.
+    pub(crate) async fn applied(&self) {
+        self.applied.notified().await;
     }
 
     /// The current snapshot.
@@ -108,8 +129,11 @@ impl Table {
         let built =
             built.unwrap_or_else(|_| Err(Rejection::new("PANIC", "", "the API could not be built: a bug")));
         match built {
-            Ok(runtime) => {
+            Ok(mut runtime) => {
                 let level = level(&runtime);
+                if let Some((_, old)) = &held.serving {
+                    runtime.removed = Arc::clone(&old.removed);
+                }
                 let runtime = Arc::new(runtime);
                 let old = held.serving.replace((*digest, Arc::clone(&runtime)));
                 if let Some((_, old)) = &old {
@@ -174,12 +198,20 @@ impl Applier for Table {
         self.shared.consumers.measure();
         for (runtime, reason) in replaced {
             runtime.stop.signal(reason);
+            if reason == StopReason::Stopped {
+                runtime.removed.signal(reason);
+            }
         }
+        self.applied.notify_one();
         outcomes
     }
 
     fn degraded(&self) -> watch::Receiver<Arc<Degraded>> {
         self.outlook.degraded()
+    }
+
+    fn owns(&self) -> Option<&Arc<Assignments>> {
+        Some(&self.assignments)
     }
 }
 

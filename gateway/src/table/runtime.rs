@@ -41,6 +41,8 @@ pub(crate) struct ApiRuntime {
     pub(crate) cors: Option<CorsRules>,
     /// Ends the streams of this version.
     pub(crate) stop: Arc<Stop>,
+    /// Ends what outlives redeploys, when the API is stopped or removed. All versions have the same.
+    pub(crate) removed: Arc<Stop>,
 }
 
 pub(crate) struct DeployedEntrypoint {
@@ -75,6 +77,7 @@ impl ApiRuntime {
             cors: None,
             templates: Templates::default(),
             stop: Arc::default(),
+            removed: Arc::default(),
         }
     }
 }

@@ -144,6 +144,7 @@ pub(crate) async fn update_api(
         }
     }
     let plans = plans::store::list_for_update(&mut tx, &api).await?;
+    plans::check_all_complete(&plans, &api.definition)?;
     record(&mut tx, &scope, &actor, "api.update", &api).await?;
     tx.commit().await?;
     Ok(shown(&api, &plans))

@@ -18,6 +18,7 @@ use definition::dialect::check_start;
 use definition::digest;
 use definition::limits::MANAGEMENT_BODY_MAX_BYTES;
 use definition::plan::PlanStatus;
+use definition::references;
 
 /// Who publishes, when, and under which label.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,10 @@ pub(super) async fn publish(
     check_start(&api.definition)?;
     let plans = plans::store::list_for_update(tx, api).await?;
     let content = deployment(scope, api, &plans);
+    let missing = references::of_deployment(&content);
+    if !missing.is_empty() {
+        return Err(missing.into());
+    }
     let body = digest::canonical_bytes(&content)?;
     if body.len() > MANAGEMENT_BODY_MAX_BYTES {
         return Err(too_large("the definition together with its plans", MANAGEMENT_BODY_MAX_BYTES));

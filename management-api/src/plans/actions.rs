@@ -81,6 +81,9 @@ async fn act(
     plan.enter(rules::status_after(&plan, action)?, now);
     plan.updated_at = now;
     rules::check_key_less(&plan, &plans)?;
+    if action == PlanAction::Publish {
+        rules::check_complete(&plan, &api.definition)?;
+    }
     match action {
         PlanAction::Publish => plan.position = order::next(&plans),
         PlanAction::Close if was.status == PlanStatus::Published => order::close_gap(&mut plans, &was),

@@ -91,6 +91,7 @@ pub(crate) async fn create_plan(
     let document = read_plan(&document, ReadPlan::Create { api: &api.definition })?;
     let plan = born(&api, document, app.clock.now())?;
     rules::check_size(&plan.definition)?;
+    rules::check_complete(&plan, &api.definition)?;
     rules::check_key_less(&plan, &store::list_for_update(&mut tx, &api).await?)?;
     if store::insert(&mut tx, &plan).await? == Inserted::AlreadyThere {
         return Err(exists(plan.id));
@@ -142,6 +143,7 @@ pub(crate) async fn update_plan(
     if let Some(changed) = plans.iter_mut().find(|other| other.id == plan.id) {
         changed.definition = definition;
         changed.updated_at = app.clock.now();
+        rules::check_complete(changed, &api.definition)?;
     }
     if let Some(wanted) = wanted.filter(|wanted| *wanted != plan.position) {
         order::place(&mut plans, plan.id, wanted);

@@ -9,6 +9,7 @@ pub(crate) mod store;
 pub(crate) mod view;
 
 pub(crate) use document::{deprecate_all, update_from_api};
+pub(crate) use rules::check_all_complete;
 
 use chrono::{DateTime, Utc};
 use definition::plan::{Plan, PlanStatus};

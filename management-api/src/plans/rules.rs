@@ -3,8 +3,10 @@
 use super::PlanRecord;
 use crate::error::{ApiError, Result};
 use crate::extract::too_large;
+use definition::api::Api;
 use definition::limits::DEFINITION_MAX_BYTES;
 use definition::plan::{Plan, PlanAction, PlanSecurityType, PlanStatus, PlanTransitionError};
+use definition::references;
 
 /// The status of `plan` after `action`.
 pub(super) fn status_after(plan: &PlanRecord, action: PlanAction) -> Result<PlanStatus> {
@@ -51,6 +53,29 @@ pub(super) fn check_deletable(plan: &PlanRecord, is_used: bool) -> Result<()> {
         return Err(ApiError::refused("plan.notDeletable", message, &[("plan", &id)]));
     }
     Ok(())
+}
+
+/// Refuses a plan in force that gateways could not run: a draft may lack what a published plan must have.
+pub(super) fn check_complete(plan: &PlanRecord, api: &Api) -> Result<()> {
+    if !in_force(plan.status) {
+        return Ok(());
+    }
+    let Plan { security, flows, .. } = &plan.definition;
+    match references::of_plan(security, flows, &api.resources) {
+        violations if violations.is_empty() => Ok(()),
+        violations => Err(violations.into()),
+    }
+}
+
+/// The same for all plans of an API that changes under them.
+pub(crate) fn check_all_complete(plans: &[PlanRecord], api: &Api) -> Result<()> {
+    let mut violations = Vec::new();
+    for plan in plans.iter().filter(|plan| in_force(plan.status)) {
+        let Plan { name, security, flows, .. } = &plan.definition;
+        let found = references::of_plan(security, flows, &api.resources);
+        violations.extend(references::in_plan(&plan.id.to_string(), name, found));
+    }
+    if violations.is_empty() { Ok(()) } else { Err(violations.into()) }
 }
 
 /// Refuses a plan that is too large to be deployed.

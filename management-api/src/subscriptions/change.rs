@@ -12,6 +12,9 @@ use definition::subscription::{
 impl Held {
     /// Lets the publisher act.
     pub(crate) fn act(&mut self, action: SubscriptionAction, actor: &Actor, at: DateTime<Utc>) -> Result<()> {
+        if action == SubscriptionAction::Resume && self.take_up_again(at) {
+            return Ok(());
+        }
         let after = self.subscription.status.after(action).map_err(|error| self.refusal(error))?;
         let subscription = &mut self.subscription;
         let history = &mut subscription.history;
@@ -36,6 +39,18 @@ impl Held {
             SubscriptionStatus::Pending => {}
         }
         Ok(())
+    }
+
+    /// Clears a failure: gateways deliver again. True when that is all there was to resume.
+    pub(crate) fn take_up_again(&mut self, at: DateTime<Utc>) -> bool {
+        let subscription = &mut self.subscription;
+        if subscription.consumer_status != ConsumerStatus::Failure {
+            return false;
+        }
+        subscription.consumer_status = ConsumerStatus::Started;
+        subscription.history.failure_cause = None;
+        subscription.updated_at = subscription.updated_at.max(at);
+        subscription.status == SubscriptionStatus::Accepted
     }
 
     /// Lets the consumer act.

@@ -120,10 +120,12 @@ pub(crate) async fn update_subscription(
     }
     let update = read_update(&document, &id, held.subscription.configuration.as_ref())?;
     let manual = held.plan()?.definition.validation == PlanValidation::Manual;
+    let now = app.clock.now();
+    held.take_up_again(now);
     let subscription = &mut held.subscription;
     subscription.configuration = update.configuration.or(subscription.configuration.take());
     subscription.metadata = update.metadata.unwrap_or_else(|| std::mem::take(&mut subscription.metadata));
-    subscription.updated_at = subscription.updated_at.max(app.clock.now());
+    subscription.updated_at = subscription.updated_at.max(now);
     if manual {
         subscription.status = SubscriptionStatus::Pending;
         subscription.history.processed_at = None;

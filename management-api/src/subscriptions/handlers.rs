@@ -148,6 +148,7 @@ pub(super) async fn update(
     subscription.configuration = update.configuration.or(subscription.configuration.take());
     subscription.metadata = update.metadata.unwrap_or_else(|| std::mem::take(&mut subscription.metadata));
     subscription.updated_at = subscription.updated_at.max(now);
+    held.take_up_again(now);
     held.save(&mut tx, scope, actor, "subscription.update").await?;
     tx.commit().await?;
     Ok(held)

@@ -8,6 +8,7 @@ pub(crate) mod change;
 pub(crate) mod consumer;
 pub(crate) mod ended;
 pub(crate) mod export;
+pub(crate) mod failure;
 pub(crate) mod handlers;
 mod held;
 pub(crate) mod list;

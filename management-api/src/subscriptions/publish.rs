@@ -7,6 +7,7 @@ use crate::db::Tx;
 use crate::deploy_log::{self, Change, Operation};
 use crate::error::Result;
 use crate::extract::too_large;
+use crate::leases;
 use crate::plans::PlanRecord;
 use crate::scope::Scope;
 use definition::consumer::{
@@ -15,7 +16,7 @@ use definition::consumer::{
 };
 use definition::digest::{Digest, canonical_bytes};
 use definition::plan::PlanSecurityType;
-use definition::subscription::SubscriptionStatus;
+use definition::subscription::{ConsumerStatus, SubscriptionStatus};
 use uuid::Uuid;
 
 /// Greatest body of a subscription on its way to gateways, bytes.
@@ -26,6 +27,16 @@ const SUBSCRIPTION_MAX_BYTES: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pending: Vec<Pending>,
+    owning: Vec<Owning>,
+}
+
+/// What becomes of the owner of a subscription.
+#[derive(Debug)]
+enum Owning {
+    /// It is one that is pushed, of this API; true while somebody is to run it.
+    Pushed(Uuid, String, bool),
+    /// Nobody is to run it, if it is one that is pushed.
+    Over(Uuid),
 }
 
 #[derive(Debug)]
@@ -63,6 +74,10 @@ impl Outbox {
         let digest =
             deploy_log::put_content(tx, KIND_SUBSCRIPTION, SUBSCRIPTION_SCHEMA_VERSION, &body).await?;
         self.push(KIND_SUBSCRIPTION, id, Operation::Publish, Some(digest), tags);
+        if plan.definition.security.security_type == PlanSecurityType::Subscription {
+            let wanted = subscription.consumer_status == ConsumerStatus::Started;
+            self.owning.push(Owning::Pushed(subscription.id, subscription.api_id.to_string(), wanted));
+        }
         for key in keys {
             let live = !key.revoked && !key.paused;
             let digest = if live {
@@ -83,6 +98,7 @@ impl Outbox {
             self.push(KIND_API_KEY, key.id.to_string(), operation, None, &[]);
         }
         self.push(KIND_SUBSCRIPTION, subscription.to_string(), operation, None, &[]);
+        self.owning.push(Owning::Over(subscription));
     }
 
     fn push(
@@ -98,6 +114,14 @@ impl Outbox {
 
     /// Appends everything to the deploy log. What gateways hold already costs no revision.
     pub(crate) async fn flush(self, tx: &mut Tx, scope: &Scope, actor: &str) -> Result<()> {
+        for owning in &self.owning {
+            match owning {
+                Owning::Pushed(id, api, wanted) => {
+                    leases::store::want(tx, scope, *id, api, *wanted).await?;
+                }
+                Owning::Over(id) => leases::store::unwant(tx, *id).await?,
+            }
+        }
         for Pending { kind, id, operation, digest, tags } in &self.pending {
             let change =
                 Change { kind, id, operation: *operation, digest: *digest, tags, actor, label: None };

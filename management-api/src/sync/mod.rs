@@ -16,7 +16,10 @@ mod store;
 mod tail;
 mod view;
 
+pub(crate) use view::{name as environment_name, scope as environment_scope, tags_match};
+
 use crate::db::Db;
+use crate::leases::{keeper::Keeper, roll::Roll};
 use anyhow::Context as _;
 use definition::limits::SYNC_MESSAGE_MAX_BYTES;
 use proto::sync::v1::gateway_sync_server::GatewaySyncServer;
@@ -87,7 +90,7 @@ impl SyncServer {
         if !address.ip().is_loopback() {
             warn!(%address, "gateways connect without TLS: keep this port inside a trusted network");
         }
-        let hint = Arc::new(Notify::new());
+        let (hint, owners_hint) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (listening, listening_seen) = watch::channel(matches!(db, Db::Sqlite(_)));
         let (tailer, tail) = tail::Tailer::new(db.clone(), Arc::clone(&hint), listening_seen);
         let ready = tail.ready.clone();
@@ -95,14 +98,20 @@ impl SyncServer {
         let seen = tail.clone();
         let background = TaskTracker::new();
         background.spawn(tailer.run(shutdown.clone()));
+        let roll = Arc::<Roll>::default();
+        let (keeper, pictures) = Keeper::new(db.clone(), Arc::clone(&roll), Arc::clone(&owners_hint));
+        background.spawn(keeper.run(shutdown.clone()));
         if let Db::Postgres(pool) = &db {
-            background.spawn(listen::run(pool.clone(), hint, listening, shutdown.clone()));
+            let hints = listen::Hints { deployments: hint, owners: owners_hint };
+            background.spawn(listen::run(pool.clone(), hints, listening, shutdown.clone()));
         }
         let context = Arc::new(session::Context {
             tail,
             bodies: bodies::Bodies::new(db.clone()),
             registry: Arc::default(),
             book: Arc::default(),
+            roll,
+            pictures,
             replica: config.replica_id,
             shutdown: shutdown.clone(),
         });
@@ -157,7 +166,7 @@ async fn serve(
 }
 
 /// A duration that differs by up to `share` in either direction.
-fn jittered(duration: Duration, share: f64) -> Duration {
+pub(crate) fn jittered(duration: Duration, share: f64) -> Duration {
     duration.mul_f64(1.0 + share * rand::random_range(-1.0..=1.0))
 }
 

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod applications;
+mod catalogue;
 mod errors;
 mod life_cycle;
 mod lists;
@@ -10,7 +11,7 @@ mod plans;
 mod published;
 mod requests;
 mod server;
-mod store;
+pub(crate) mod store;
 mod subscriptions;
 mod subscriptions_v2;
 mod updates;
@@ -60,38 +61,38 @@ macro_rules! on_both_engines {
         }
     };
 }
-use on_both_engines;
+pub(crate) use on_both_engines;
 
 /// Where the default environment's APIs are.
-const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/apis";
+pub(crate) const APIS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/v4/apis";
 
 /// Where the default environment's applications are.
 const APPLICATIONS: &str = "/management/organizations/DEFAULT/environments/DEFAULT/applications";
 
 /// A REST service with the user admin/admin.
-struct Rest {
+pub(crate) struct Rest {
     router: Router,
     app: AppState,
-    db: Db,
+    pub(crate) db: Db,
     _folder: tempfile::TempDir,
 }
 
 /// What a call was answered.
 #[derive(Debug)]
-struct Answer {
+pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Rest {
-    async fn on_sqlite() -> Rest {
+    pub(crate) async fn on_sqlite() -> Rest {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/store.db", folder.path().display());
         Rest::start(&url, folder).await
     }
 
-    async fn on_postgres() -> Option<Rest> {
+    pub(crate) async fn on_postgres() -> Option<Rest> {
         Some(Rest::start(&store::postgres().await?, tempfile::tempdir().unwrap()).await)
     }
 
@@ -107,7 +108,13 @@ impl Rest {
     }
 
     /// Any request; `headers` come on top of those of an ordinary client.
-    async fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(path)
@@ -126,52 +133,57 @@ impl Rest {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call("GET", path, &[], "").await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.call("POST", path, &[], &body.to_string()).await
     }
 
-    async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.call("PUT", path, &[], &body.to_string()).await
     }
 
     /// An action without a body.
-    async fn act(&self, path: &str) -> Answer {
+    pub(crate) async fn act(&self, path: &str) -> Answer {
         self.call("POST", path, &[], "").await
     }
 
     /// Creates an API on `path` and answers its URL.
-    async fn api(&self, path: &str) -> String {
+    pub(crate) async fn api(&self, path: &str) -> String {
         let created = self.post(APIS, &document(path)).await.is(201).json();
         format!("{APIS}/{}", created["id"].as_str().unwrap())
     }
 
     /// Gives an API a key-less plan and answers its URL.
-    async fn plan(&self, api: &str, status: &str) -> String {
+    pub(crate) async fn plan(&self, api: &str, status: &str) -> String {
         let created = self.post(&format!("{api}/plans"), &plan(status)).await.is(201).json();
         format!("{api}/plans/{}", created["id"].as_str().unwrap())
     }
 
     /// Gives an API a published plan of a security type and answers its id.
-    async fn plan_of(&self, api: &str, security: &str, validation: &str) -> String {
+    pub(crate) async fn plan_of(&self, api: &str, security: &str, validation: &str) -> String {
+        let configuration = match security {
+            "jwt" => json!({"signature": "HMAC_HS256", "resolverParameter": "a secret"}),
+            "oauth2" => json!({"oauthResource": "{#api.properties['server']}"}),
+            _ => Value::Null,
+        };
         let plan = json!({"name": security, "description": "d", "status": "published", "validation": validation,
-            "security": {"type": security}});
+            "security": {"type": security, "configuration": configuration}});
         let created = self.post(&format!("{api}/plans"), &plan).await.is(201).json();
         created["id"].as_str().unwrap().to_owned()
     }
 
     /// Creates an application and answers its id.
-    async fn application(&self, client_id: Option<&str>) -> String {
+    pub(crate) async fn application(&self, client_id: Option<&str>) -> String {
         let app = json!({"name": "app", "description": "d", "settings": {"app": {"client_id": client_id}}});
         let created = self.post(APPLICATIONS, &app).await.is(201).json();
         created["id"].as_str().unwrap().to_owned()
     }
 
     /// Subscribes as the API's side and answers the URL of the subscription.
-    async fn subscription(&self, api: &str, plan: &str, application: &str) -> String {
+    pub(crate) async fn subscription(&self, api: &str, plan: &str, application: &str) -> String {
         let path = format!("{api}/subscriptions?application={application}&plan={plan}");
         let created = self.act(&path).await.is(201).json();
         format!("{api}/subscriptions/{}", created["id"].as_str().unwrap())
@@ -180,13 +192,13 @@ impl Rest {
 
 impl Answer {
     #[track_caller]
-    fn is(self, status: u16) -> Answer {
+    pub(crate) fn is(self, status: u16) -> Answer {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 

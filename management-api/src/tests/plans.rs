@@ -12,6 +12,7 @@ on_both_engines! {
     an_author_may_choose_the_id_once,
     updates_answer_the_plan,
     what_a_new_plan_must_have,
+    a_plan_in_force_has_what_it_names,
 }
 
 async fn a_plan_as_printed(rest: Rest) {
@@ -137,4 +138,39 @@ async fn what_a_new_plan_must_have(rest: Rest) {
     sent["security"]["type"] = json!("nonsense");
     assert_eq!(rest.post(&plans, &sent).await.refusal(), "400 plan.invalid");
     assert_eq!(rest.post(&plans, &plan("nonsense")).await.refusal(), "400 data.invalid");
+}
+
+async fn a_plan_in_force_has_what_it_names(rest: Rest) {
+    let api = rest.api("/a").await;
+    let of = |security: &str, configuration: Value, status: &str| {
+        json!({"name": "p", "description": "d", "status": status, "flows": [], "validation": "manual",
+            "security": {"type": security, "configuration": configuration}})
+    };
+    let plans = format!("{api}/plans");
+    for (security, field) in [("jwt", "resolverParameter"), ("oauth2", "oauthResource")] {
+        let refused = rest.post(&plans, &of(security, Value::Null, "published")).await.is(400);
+        assert_eq!(refused.json()["details"][0]["path"], format!("security.configuration.{field}"));
+    }
+    let drafted = rest.post(&plans, &of("oauth2", Value::Null, "staging")).await.is(201).json();
+    let draft = format!("{plans}/{}", drafted["id"].as_str().unwrap());
+    let refused = rest.act(&format!("{draft}/_publish")).await;
+    assert_eq!(refused.refusal(), "400 data.invalid");
+    assert!(refused.text.contains("oauthResource"), "{}", refused.text);
+
+    let settings = json!({"oauthResource": "server"});
+    rest.put(&draft, &of("oauth2", settings, "staging")).await.is(200);
+    rest.act(&format!("{draft}/_publish")).await.is(400);
+    let mut edited = super::editable(&rest, &api).await;
+    edited["resources"] = json!([{"name": "server", "type": "oauth2", "configuration":
+        {"introspectionEndpoint": "http://127.0.0.1:1/i", "clientId": "i", "clientSecret": "s"}}]);
+    rest.put(&api, &edited).await.is(200);
+    rest.act(&format!("{draft}/_publish")).await.is(200);
+
+    edited = super::editable(&rest, &api).await;
+    edited["resources"] = json!([]);
+    let refused = rest.put(&api, &edited).await;
+    assert_eq!(refused.refusal(), "400 data.invalid");
+    assert!(refused.text.contains("\"server\\\" does not exist"), "{}", refused.text);
+    assert_eq!(rest.get(&api).await.json()["resources"][0]["name"], "server", "nothing was changed");
+    rest.act(&format!("{api}/deploy")).await.is(200);
 }

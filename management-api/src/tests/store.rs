@@ -4,7 +4,7 @@ use crate::db::{Db, on};
 use uuid::Uuid;
 
 /// The number that a query answers.
-pub(super) async fn count(db: &Db, sql: &'static str) -> i64 {
+pub(crate) async fn count(db: &Db, sql: &'static str) -> i64 {
     on!(db db, pool => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap())
 }
 

@@ -1,129 +1,133 @@
-//! The world's own AMQP 1.0 client beside the product: plain sending and reading.
+//! The world's own RabbitMQ client beside the product: plain declare, publish and take.
 
-use super::artemis::APP;
-use super::wait::{SOON, within};
-use fe2o3_amqp::connection::ConnectionHandle;
-use fe2o3_amqp::link::delivery::Delivery;
-use fe2o3_amqp::sasl_profile::SaslProfile;
-use fe2o3_amqp::session::SessionHandle;
-use fe2o3_amqp::types::messaging::{
-    Body, Data, Header, Message, Source, Target, TerminusDurability, TerminusExpiryPolicy,
+use super::rabbitmq::{PASSWORD, USER};
+use super::wait::{SOON, until, within};
+use lapin::message::Delivery;
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+    QueueDeclareOptions,
 };
-use fe2o3_amqp::types::primitives::{Binary, Symbol, Value};
-use fe2o3_amqp::{Connection, Receiver, Sender, Session};
-use std::net::SocketAddr;
-use tokio::net::TcpStream;
+use lapin::types::FieldTable;
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use std::time::Duration;
 
-async fn connect(broker: SocketAddr, container: &str) -> (ConnectionHandle<()>, SessionHandle<()>) {
-    let stream = TcpStream::connect(broker).await.expect("the broker listens");
-    let (username, password) = (APP.0.to_owned(), APP.1.to_owned());
-    let opening = Connection::builder()
-        .container_id(container)
-        .sasl_profile(SaslProfile::Plain { username, password })
-        .open_with_stream(stream);
-    let mut connection =
-        within("AMQP to open", SOON, opening).await.expect("the broker accepts the connection");
-    let session = Session::begin(&mut connection).await.expect("the broker begins a session");
-    (connection, session)
+/// How long one look at a starting node may take.
+const LOOK: Duration = Duration::from_millis(500);
+/// Delivery mode of messages that survive a restart.
+const PERSISTENT: u8 = 2;
+
+/// A connection with one channel with confirmations.
+pub(crate) struct Amqp {
+    /// The channel needs it.
+    _connection: Connection,
+    pub(crate) channel: Channel,
 }
 
-/// A durable message.
-fn message(content: &str) -> Message<Data> {
-    let header = Header { durable: true, ..Header::default() };
-    Message::builder().header(header).data(Binary::from(content.as_bytes().to_vec())).build()
-}
-
-/// Sends durable messages to a topic, each accepted before the next.
-pub(crate) async fn send<P: AsRef<str>>(
-    broker: SocketAddr,
-    topic: &str,
-    payloads: impl IntoIterator<Item = P>,
-) {
-    let messages: Vec<_> = payloads.into_iter().map(|payload| message(payload.as_ref())).collect();
-    send_all(broker, topic, messages).await;
-}
-
-/// The same with messages as they are.
-pub(crate) async fn send_all(
-    broker: SocketAddr,
-    topic: &str,
-    messages: impl IntoIterator<Item = Message<Data>>,
-) {
-    let (mut connection, mut session) = connect(broker, "world").await;
-    let capabilities = vec![Symbol::from("topic")];
-    let target = Target::builder().address(format!("topic://{topic}")).capabilities(capabilities).build();
-    let mut sender = Sender::builder()
-        .name("world-sends")
-        .target(target)
-        .attach(&mut session)
-        .await
-        .expect("the broker takes a sender");
-    for message in messages {
-        let sent = within("the broker's outcome", SOON, sender.send(message)).await;
-        assert!(sent.expect("the link lives").is_accepted(), "the broker accepts the message");
-    }
-    drop(sender.close().await);
-    drop(connection.close().await);
-}
-
-/// Reads a topic.
-pub(crate) struct Reader {
-    receiver: Receiver,
-    connection: ConnectionHandle<()>,
-    _session: SessionHandle<()>,
-}
-
-impl Reader {
-    /// From now on, as long as it lives.
-    pub(crate) async fn open(broker: SocketAddr, topic: &str) -> Reader {
-        Reader::attach(broker, "world", "world-reads", Source::builder(), topic).await
+impl Amqp {
+    pub(crate) async fn connect(port: u16, virtual_host: &str) -> Amqp {
+        until("RabbitMQ to let a client in", SOON, async || Amqp::try_connect(port, virtual_host).await).await
     }
 
-    /// With a subscription that the broker keeps.
-    pub(crate) async fn durable(broker: SocketAddr, name: &str, topic: &str) -> Reader {
-        let source = Source::builder()
-            .durable(TerminusDurability::UnsettledState)
-            .expiry_policy(TerminusExpiryPolicy::Never);
-        Reader::attach(broker, name, "kept", source, topic).await
+    pub(crate) async fn try_connect(port: u16, virtual_host: &str) -> Option<Amqp> {
+        let userinfo = AMQPUserInfo { username: USER.to_owned(), password: PASSWORD.to_owned() };
+        let uri = AMQPUri {
+            scheme: AMQPScheme::AMQP,
+            authority: AMQPAuthority { userinfo, host: "127.0.0.1".to_owned(), port },
+            vhost: virtual_host.to_owned(),
+            query: AMQPQueryString::default(),
+        };
+        let connecting = async {
+            let connection = Connection::connect_uri(uri, ConnectionProperties::default()).await?;
+            let channel = connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            lapin::Result::Ok(Amqp { _connection: connection, channel })
+        };
+        tokio::time::timeout(LOOK, connecting).await.ok()?.ok()
     }
 
-    async fn attach(
-        broker: SocketAddr,
-        container: &str,
-        name: &str,
-        source: fe2o3_amqp::types::messaging::SourceBuilder,
-        topic: &str,
-    ) -> Reader {
-        let (connection, mut session) = connect(broker, container).await;
-        let source = source.address(format!("topic://{topic}")).capabilities(vec![Symbol::from("topic")]);
-        let attaching = Receiver::builder().name(name).source(source.build()).attach(&mut session);
-        let receiver = within("a link", SOON, attaching).await.expect("the broker takes a reader");
-        Reader { receiver, connection, _session: session }
+    /// A durable exchange.
+    pub(crate) async fn exchange(&self, name: &str, kind: ExchangeKind) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let declared = self.channel.exchange_declare(name.into(), kind, options, FieldTable::default());
+        within("the exchange", SOON, declared).await.expect("RabbitMQ declares it");
     }
 
-    /// The next message, accepted.
-    pub(crate) async fn next(&mut self) -> Message<Body<Value>> {
-        let received = within("a message over AMQP", SOON, self.receiver.recv::<Body<Value>>()).await;
-        let delivery: Delivery<Body<Value>> = received.expect("the link lives");
-        self.receiver.accept(&delivery).await.expect("the link lives");
-        delivery.into_message()
+    /// Has a durable queue keep what comes to `exchange` from now on.
+    pub(crate) async fn keep(&self, exchange: &str, routing_key: &str, queue: &str) {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
+        within("the queue", SOON, declared).await.expect("RabbitMQ declares it");
+        let bound = self.channel.queue_bind(
+            queue.into(),
+            exchange.into(),
+            routing_key.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
+        within("the binding", SOON, bound).await.expect("RabbitMQ binds it");
     }
 
-    /// The content of the next message.
-    pub(crate) async fn text(&mut self) -> String {
-        match self.next().await.body {
-            Body::Data(sections) => {
-                let bytes: Vec<u8> = sections.into_iter().flat_map(|data| data.0.into_vec()).collect();
-                String::from_utf8(bytes).expect("content is text")
-            }
-            other @ (Body::Value(_) | Body::Sequence(_) | Body::Empty) => panic!("data was due: {other:?}"),
+    /// Publishes every payload; RabbitMQ has confirmed all of them when this returns.
+    pub(crate) async fn produce<P: AsRef<str>>(&self, exchange: &str, routing_key: &str, payloads: &[P]) {
+        self.produce_with(exchange, routing_key, payloads, BasicProperties::default()).await;
+    }
+
+    /// The same with further properties.
+    pub(crate) async fn produce_with<P: AsRef<str>>(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        payloads: &[P],
+        properties: BasicProperties,
+    ) {
+        let properties = properties.with_delivery_mode(PERSISTENT);
+        let mut confirms = Vec::with_capacity(payloads.len());
+        for payload in payloads {
+            let sent = self.channel.basic_publish(
+                exchange.into(),
+                routing_key.into(),
+                BasicPublishOptions::default(),
+                payload.as_ref().as_bytes(),
+                properties.clone(),
+            );
+            confirms.push(within("the message to be sent", SOON, sent).await.expect("the channel is open"));
+        }
+        for confirm in confirms {
+            let confirmation = within("RabbitMQ's confirmation", SOON * 2, confirm).await;
+            assert!(confirmation.expect("the channel is open").is_ack(), "RabbitMQ confirms");
         }
     }
 
-    /// Ends the link so that the broker keeps the subscription.
-    pub(crate) async fn leave(self) {
-        let Reader { receiver, mut connection, _session } = self;
-        receiver.detach().await.map_err(|(_, error)| error).expect("the broker detaches the link");
-        drop(connection.close().await);
+    /// The next message of a queue, which is removed from it.
+    pub(crate) async fn next(&self, queue: &str) -> Delivery {
+        until(&format!("a message in {queue}"), SOON, async || self.get(queue).await).await
     }
+
+    async fn get(&self, queue: &str) -> Option<Delivery> {
+        let got = self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await;
+        got.expect("the queue exists").map(|message| message.delivery)
+    }
+
+    /// Takes `count` messages out of a queue.
+    pub(crate) async fn take(&self, queue: &str, count: usize) -> Vec<String> {
+        let mut payloads = Vec::with_capacity(count);
+        while payloads.len() < count {
+            payloads.push(text(&self.next(queue).await));
+        }
+        payloads
+    }
+
+    /// Takes everything that is in a queue now.
+    pub(crate) async fn drain(&self, queue: &str) -> Vec<String> {
+        let mut payloads = Vec::new();
+        while let Some(delivery) = self.get(queue).await {
+            payloads.push(text(&delivery));
+        }
+        payloads
+    }
+}
+
+fn text(delivery: &Delivery) -> String {
+    String::from_utf8_lossy(&delivery.data).into_owned()
 }

@@ -141,7 +141,7 @@ fn settings_file(folder: &Path, ports: &Ports) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::amqp::{Reader, send};
+    use crate::harness::amqp10::{Reader, send};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_accepted_for_a_subscription_survives_a_kill_and_a_stop() {

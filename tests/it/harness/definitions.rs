@@ -21,6 +21,19 @@ pub(crate) struct Endpoint {
     configuration: Value,
 }
 
+impl Endpoint {
+    /// Of the connector `kind`.
+    pub(crate) fn new(kind: &'static str, configuration: Value) -> Endpoint {
+        Endpoint { kind, configuration }
+    }
+
+    /// The same with another member of its settings.
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Endpoint {
+        self.configuration[member] = value;
+        self
+    }
+}
+
 /// A source that gives `content` every `interval_ms`, `count` times or for ever.
 pub(crate) fn mock(content: &str, interval_ms: u64, count: Option<u64>) -> Endpoint {
     let mut configuration = json!({ "messageContent": content, "messageInterval": interval_ms });
@@ -45,9 +58,19 @@ pub(crate) fn kafka_advanced(bootstrap: &str, topic: &str) -> Endpoint {
     Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "earliest") }
 }
 
+/// The same as [`kafka_advanced`], read from now on by a reader without a position.
+pub(crate) fn kafka_advanced_latest(bootstrap: &str, topic: &str) -> Endpoint {
+    Endpoint { kind: "kafka-advanced", configuration: kafka_settings(bootstrap, topic, "latest") }
+}
+
 fn kafka_settings(bootstrap: &str, topic: &str, reset: &str) -> Value {
     json!({ "bootstrapServers": bootstrap, "topics": [topic],
         "consumer": { "enabled": true, "autoOffsetReset": reset }, "producer": { "enabled": true } })
+}
+
+/// MQTT 5 with settings as users write them.
+pub(crate) fn mqtt5(configuration: Value) -> Endpoint {
+    Endpoint { kind: "mqtt5", configuration }
 }
 
 /// Solace, with settings as they stand in the document.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Any 22 characters of base64; the data folder belongs to it.
-const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
+pub(super) const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
 /// How long one look at a starting broker may take.
 const LOOK: Duration = Duration::from_millis(500);
 /// Free ports are a guess until the broker holds them.
@@ -101,7 +101,7 @@ impl Broker {
 }
 
 /// Whether the cluster's metadata lists a broker: it does as soon as the controller let the broker in.
-async fn answers(bootstrap: &str) -> bool {
+pub(super) async fn answers(bootstrap: &str) -> bool {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap).set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
     let look = tokio::task::spawn_blocking(move || {
@@ -111,14 +111,14 @@ async fn answers(bootstrap: &str) -> bool {
     look.await.unwrap_or(false)
 }
 
-fn java(name: &str, folder: &Path, arguments: &[&str]) -> Process {
+pub(super) fn java(name: &str, folder: &Path, arguments: &[&str]) -> Process {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services/kafka-java.sh");
     let mut process = Process::new(name, script, folder).arguments(arguments.iter().copied());
     process.env("TIDEGATE_TEST_KAFKA_HOME", services().kafka_home.to_string_lossy());
     process
 }
 
-fn settings_file(folder: &Path, plain: u16, proxied: u16, advertised: u16) -> PathBuf {
+pub(super) fn settings_file(folder: &Path, plain: u16, proxied: u16, advertised: u16) -> PathBuf {
     let data = folder.join("data");
     let text = include_str!("../../services/kafka.properties")
         .replace("@PLAIN_PORT@", &plain.to_string())

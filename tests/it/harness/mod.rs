@@ -3,6 +3,7 @@
 //! failing test reads like a report; processes print their logs only then.
 
 pub(crate) mod amqp;
+pub(crate) mod amqp10;
 pub(crate) mod artemis;
 pub(crate) mod authority;
 pub(crate) mod backend;
@@ -11,11 +12,15 @@ pub(crate) mod chaos;
 pub(crate) mod client;
 pub(crate) mod definitions;
 pub(crate) mod kafka;
+pub(crate) mod kafka_secured;
+pub(crate) mod mosquitto;
 pub(crate) mod origin;
 pub(crate) mod peer;
 pub(crate) mod ports;
 pub(crate) mod posts;
 pub(crate) mod process;
+pub(crate) mod rabbitmq;
+pub(crate) mod receiver;
 pub(crate) mod records;
 pub(crate) mod redis;
 pub(crate) mod services;

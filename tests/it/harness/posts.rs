@@ -1,5 +1,6 @@
 //! A publisher that never stops: numbered messages to one API, each sent until it was answered once, with the answers kept.
 
+use super::wait::be_slow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,9 @@ use tokio::task::JoinHandle;
 
 /// No answer at all within this time is the failure `0`: the gateway promises one within its request timeout.
 const ANSWER_LIMIT: Duration = Duration::from_secs(45);
+
+/// Pause of a publisher that got no answer: a gateway that is away refuses at once.
+const AWAY_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running publisher.
 pub(crate) struct Posts {
@@ -32,6 +36,9 @@ impl Posts {
                         http.post(&url).body(format!("{prefix}{number}")).timeout(ANSWER_LIMIT).send();
                     let status = sending.await.map_or(0, |answer| answer.status().as_u16());
                     answers.lock().unwrap_or_else(PoisonError::into_inner).insert(number, status);
+                    if status == 0 {
+                        be_slow(AWAY_PAUSE).await;
+                    }
                 }
             })
         });

@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::process::{Child, Command};
 
 /// Lines of a log that a failing test shows.
 const LOG_TAIL_LINES: usize = 60;
+
+/// What Linux counts CPU time in, milliseconds.
+const CLOCK_TICK_MS: u64 = 10;
 
 /// How a child is started; the same each time it is started again.
 pub(crate) struct Process {
@@ -109,10 +113,29 @@ impl Process {
 
     /// Threads of the process now.
     pub(crate) fn threads(&self) -> usize {
+        self.status("Threads:")
+    }
+
+    /// Resident memory of the process now, bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.status("VmRSS:") * 1024
+    }
+
+    fn status(&self, name: &str) -> usize {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("Threads:"));
-        line.and_then(|count| count.trim().parse().ok()).expect("a status names the threads")
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in the status of {}", self.name))
+    }
+
+    /// CPU time that the process has used since it was started.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the process lives");
+        let (_, fields) = stat.rsplit_once(')').expect("the name stands in parentheses");
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * CLOCK_TICK_MS)
     }
 
     /// Asks the process to end (SIGTERM) and waits for it.

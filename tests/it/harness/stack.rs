@@ -18,9 +18,11 @@ pub(crate) enum Store {
     Postgres,
 }
 
-/// One management node and its gateways; all of them end with the test.
+/// Management and its gateways; all of them end with the test.
 pub(crate) struct Stack {
     pub(crate) management: Management,
+    /// Further management nodes on the same store.
+    pub(crate) others: Vec<Management>,
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) client: Client,
 }
@@ -33,17 +35,36 @@ impl Stack {
 
     /// The same with further settings of the gateways.
     pub(crate) async fn start_with(store: Store, gateways: usize, settings: &[(&str, &str)]) -> Stack {
+        Stack::cluster(store, 1, gateways, settings).await
+    }
+
+    /// The same with several management nodes. Gateways know all of them and begin at any.
+    pub(crate) async fn cluster(
+        store: Store,
+        managements: usize,
+        gateways: usize,
+        settings: &[(&str, &str)],
+    ) -> Stack {
         let folder = folder("stack");
         let token = unique("token");
         let database_url = match store {
             Store::Sqlite => format!("sqlite://{}", folder.join("tidegate.db").display()),
             Store::Postgres => database().await,
         };
-        let mut management = Management::prepare(&folder, &database_url, &token);
+        let mut management = Management::prepare(&folder, "management", &database_url, &token);
         management.start().await;
-        let mut stack = Stack { client: Client::new(management.rest), management, gateways: Vec::new() };
+        let mut others = Vec::new();
+        for number in 2..=managements {
+            let mut other =
+                Management::prepare(&folder, &format!("management-{number}"), &database_url, &token);
+            other.start().await;
+            others.push(other);
+        }
+        let syncs: Vec<u16> = std::iter::once(&management).chain(&others).map(|node| node.sync).collect();
+        let client = Client::new(management.rest);
+        let mut stack = Stack { client, management, others, gateways: Vec::new() };
         for number in 1..=gateways {
-            let mut gateway = Gateway::prepare(&folder, number, stack.management.sync, &token);
+            let mut gateway = Gateway::prepare(&folder, number, &syncs, &token);
             settings.iter().for_each(|(name, value)| gateway.process.env(name, *value));
             stack.gateways.push(gateway);
         }
@@ -82,9 +103,10 @@ pub(crate) struct Management {
 }
 
 impl Management {
-    fn prepare(parent: &Path, database_url: &str, token: &str) -> Management {
+    fn prepare(parent: &Path, name: &str, database_url: &str, token: &str) -> Management {
         let (rest, sync, node) = (free_port(), free_port(), free_port());
-        let mut process = tidegate("management", &subfolder(parent, "management"));
+        let mut process = tidegate("management", &subfolder(parent, name));
+        process.name = name.to_owned();
         process.env("TIDEGATE_DATABASE_URL", database_url);
         process.env("TIDEGATE_ADMIN_PASSWORD", "admin");
         process.env("TIDEGATE_SYNC_TOKEN", token);
@@ -113,17 +135,19 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway of whoever listens on `sync`; it is not ready yet.
     pub(crate) fn of(sync: u16) -> Gateway {
-        let mut gateway = Gateway::prepare(&folder("gateway"), 1, sync, &unique("token"));
+        let mut gateway = Gateway::prepare(&folder("gateway"), 1, &[sync], &unique("token"));
         gateway.process.start();
         gateway
     }
 
-    fn prepare(parent: &Path, number: usize, sync: u16, token: &str) -> Gateway {
+    fn prepare(parent: &Path, number: usize, syncs: &[u16], token: &str) -> Gateway {
         let (port, node) = (free_port(), free_port());
         let name = format!("gateway-{number}");
         let mut process = tidegate("gateway", &subfolder(parent, &name));
         process.name = name;
-        process.env("TIDEGATE_MANAGEMENT", format!("http://{}", loopback(sync)));
+        let management: Vec<String> =
+            syncs.iter().map(|sync| format!("http://{}", loopback(*sync))).collect();
+        process.env("TIDEGATE_MANAGEMENT", management.join(","));
         process.env("TIDEGATE_SYNC_TOKEN", token);
         process.env("TIDEGATE_GATEWAY_LISTEN", loopback(port));
         process.env("TIDEGATE_NODE_LISTEN", loopback(node));

@@ -13,6 +13,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+/// Header and query parameter by which a client says who it is.
+pub(crate) const CLIENT: &str = "X-Gravitee-Client-Identifier";
 /// Receive buffer of a client that is to be slow, bytes: the kernel's default would take in megabytes for it.
 const STALLED_BUFFER_BYTES: u32 = 4 * 1024;
 
@@ -25,6 +27,11 @@ pub(crate) struct Sse {
 impl Sse {
     /// Opens the stream; fails with the body when the answer is not 200.
     pub(crate) async fn open(url: &str, headers: &[(&str, &str)]) -> Sse {
+        Sse::try_open(url, headers).await.unwrap_or_else(|refused| panic!("SSE at {url}: {refused}"))
+    }
+
+    /// Opens the stream; the status and the body when the answer is not 200.
+    pub(crate) async fn try_open(url: &str, headers: &[(&str, &str)]) -> Result<Sse, String> {
         let mut request = http().get(url).header("Accept", "text/event-stream");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -33,9 +40,20 @@ impl Sse {
             within("the head of the SSE response", SOON, request.send()).await.expect("the gateway answers");
         let headers = answer.headers().clone();
         if answer.status() != 200 {
-            panic!("SSE at {url}: {} {}", answer.status(), answer.text().await.unwrap_or_default());
+            return Err(format!("{} {}", answer.status(), answer.text().await.unwrap_or_default()));
         }
-        Sse { headers, events: answer.bytes_stream().eventsource().boxed() }
+        Ok(Sse { headers, events: answer.bytes_stream().eventsource().boxed() })
+    }
+
+    /// Opens the stream; `None` when the gateway is away or does not serve it now.
+    pub(crate) async fn open_if_served(url: &str, headers: &[(&str, &str)]) -> Option<Sse> {
+        let mut request = http().get(url).header("Accept", "text/event-stream");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = tokio::time::timeout(SOON, request.send()).await.ok()?.ok()?;
+        let headers = answer.headers().clone();
+        (answer.status() == 200).then(|| Sse { headers, events: answer.bytes_stream().eventsource().boxed() })
     }
 
     /// The next event of any kind; `None` when the stream has ended. Heartbeats and `retry` are no events.
@@ -99,6 +117,15 @@ impl Stalled {
         Stalled { peer }
     }
 
+    /// Says that it sends nothing more, which is how a client goes, and reads what was written to its socket until then:
+    /// the data of every event that came as a whole.
+    pub(crate) async fn leave(mut self) -> Vec<String> {
+        self.peer.shutdown().await.expect("the stalled client is still connected");
+        let text = self.drain(SOON).await;
+        let data = text.split("data: ").skip(1);
+        data.filter_map(|rest| rest.split_once('\n').map(|(data, _)| data.to_owned())).collect()
+    }
+
     /// Reads on until the gateway closes or `limit` is over. Everything that came.
     pub(crate) async fn drain(mut self, limit: Duration) -> String {
         let mut bytes = Vec::new();
@@ -119,6 +146,25 @@ impl Ws {
         let (socket, _) =
             within("the WebSocket handshake", SOON, connecting).await.expect("the handshake is accepted");
         Ws { socket }
+    }
+
+    /// Opens the socket; `None` when the gateway is away or does not serve it now.
+    pub(crate) async fn try_open(url: &str) -> Option<Ws> {
+        let connecting = tokio_tungstenite::connect_async(url);
+        let (socket, _) = tokio::time::timeout(SOON, connecting).await.ok()?.ok()?;
+        Some(Ws { socket })
+    }
+
+    /// The payload of the next message however long it takes; `None` when the socket was closed or broke.
+    pub(crate) async fn whenever(&mut self) -> Option<String> {
+        loop {
+            match self.socket.next().await?.ok()? {
+                Message::Binary(bytes) => return Some(String::from_utf8_lossy(&bytes).into_owned()),
+                Message::Text(text) => return Some(text.as_str().to_owned()),
+                Message::Close(_) => return None,
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
     }
 
     pub(crate) async fn send(&mut self, text: &str) {

@@ -3,6 +3,7 @@
 use super::settings::{ProxySettings, UpstreamProxy};
 use crate::policy::transform_headers::Header;
 use crate::reader::quote;
+use crate::secrets::shown_address;
 use crate::violation::Violation;
 use url::Url;
 
@@ -39,7 +40,7 @@ pub fn target_url(text: &str) -> Result<(&'static str, Url), &'static str> {
 pub(super) fn violations(settings: &ProxySettings) -> Vec<Violation> {
     let mut found = Vec::new();
     if let Some(Err(reason)) = settings.target.literal().map(target_url) {
-        let message = format!("target {reason}, found {}", quote(settings.target.source()));
+        let message = format!("target {reason}, found {}", quote(&shown_address(settings.target.source())));
         found.push(Violation::new("target", "data.invalid", message));
     }
     for (index, header) in settings.headers.iter().flatten().enumerate() {
@@ -80,7 +81,7 @@ pub(crate) fn proxy_rules(proxy: &UpstreamProxy, found: &mut Vec<Violation>) {
     if !proxy.enabled || proxy.use_system_proxy {
         return;
     }
-    if proxy.host.as_deref().is_none_or(|host| host.trim().is_empty() || host.contains(['/', ' '])) {
+    if proxy.host.as_deref().is_none_or(|host| host.trim().is_empty() || host.contains(['/', ' ', '@'])) {
         let message = "proxy.host is required while the proxy is enabled: a host name or address";
         found.push(Violation::new("proxy.host", "data.invalid", message));
     }

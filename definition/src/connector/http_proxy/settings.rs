@@ -24,7 +24,7 @@ tokens! {
 #[schemars(title = "HTTP Proxy")]
 pub(super) struct ProxySettings {
     /// Absolute URL of the backend (http, https, ws, wss, grpc or grpcs); may hold expressions.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-secret-url" = true))]
     pub(super) target: Template,
     /// How HTTP is spoken.
     pub(super) http: Option<HttpSettings>,

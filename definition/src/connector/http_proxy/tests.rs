@@ -84,7 +84,11 @@ fn a_target_is_an_absolute_url_without_credentials() {
     check("ftp://h", "must begin with http, https, ws, wss, grpc or grpcs");
     check("http://h/a b", "must not hold spaces");
     check("http://", "is no URL that can be read");
-    check("http://u:p@h", "must not hold credentials; set a header instead");
+    let found = faults(&json!({"target": "http://u:p@h"}));
+    assert_eq!(
+        found,
+        ["target: target must not hold credentials; set a header instead, found \"http://u:********@h\""]
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn consumer_rules(consumer: &ConsumerSettings, shared_topics: bool, found: &mut 
         }
         if let Err(error) = TopicPattern::parse(pattern) {
             let path = "consumer.topicPattern";
-            let message = format!("{path} is no regular expression: {error}");
+            let message = format!("{path}: {error}");
             found.push(Violation::new(path, "data.invalid", message));
         }
     }

@@ -124,7 +124,7 @@ fn what_is_wrong_with_a_login_is_said_without_its_secrets() {
     );
     check(
         sasl("PLAIN", &format!("{PLAIN} password=\"{{#hush + }}\";")),
-        &format!("{line} has an expression that cannot be read at position 82"),
+        &format!("{line} has an expression that cannot be read at position 84"),
     );
     check(
         sasl("AWS_MSK_IAM", "x"),

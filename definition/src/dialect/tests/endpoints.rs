@@ -269,7 +269,7 @@ fn kafka_directions_and_security_have_their_rules() {
     check_kafka_with(
         "consumer",
         json!({"topicPattern": "orders-("}),
-        r#"endpointGroups[0].endpoints[0].configuration.consumer.topicPattern data.invalid: consumer.topicPattern is no regular expression: "orders-(" has a group without its `)`"#,
+        r#"endpointGroups[0].endpoints[0].configuration.consumer.topicPattern data.invalid: consumer.topicPattern: "orders-(" is no regular expression: Parsing error at position 8: Opening parenthesis without closing parenthesis"#,
     );
     check_kafka_with(
         "consumer",

@@ -4,6 +4,7 @@
 use super::http1::Http1;
 use super::pool::Pool;
 use crate::call::body::BodyError;
+use crate::seldom::warn_seldom;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -120,7 +121,7 @@ impl HttpBody for AnswerBody {
             },
             Poll::Ready(Some(Err(error))) => {
                 // An end that is not an end: whoever writes the answer must not finish it either.
-                tracing::warn!(key = "GATEWAY_CLIENT_STREAM_ENDED_EARLY", %error, "a backend broke its answer off");
+                warn_seldom!(key = "GATEWAY_CLIENT_STREAM_ENDED_EARLY", %error, "a backend broke its answer off");
                 this.lease = None;
                 Poll::Ready(Some(Err(error.into())))
             }

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 #[derive(Debug, Default)]
 pub(super) struct Upload {
     moved: AtomicBool,
+    awaited: AtomicBool,
     done: AtomicBool,
 }
 
@@ -20,6 +21,11 @@ impl Upload {
     /// Whether a piece was taken since the last question.
     pub(super) fn moved(&self) -> bool {
         self.moved.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the backend could take more than there is: it is the client that is waited for.
+    pub(super) fn awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed) && !self.done()
     }
 
     /// Whether nothing is left to be sent.
@@ -56,6 +62,7 @@ impl HttpBody for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.upload.awaited.store(polled.is_pending(), Ordering::Relaxed);
         if polled.is_pending() {
             return Poll::Pending;
         }

@@ -2,7 +2,7 @@
 //! an eye on whom it connects to. HTTP/1.1, and no redirection is followed.
 
 use super::body::RequestBody;
-use super::client::{Client, Unanswered};
+use super::client::{Client, Repeat, Unanswered};
 use super::connect::Connector;
 use super::fault::Fault;
 use super::target::{Place, Target};
@@ -77,7 +77,7 @@ impl Caller {
         let request = self.client.request1(Method::POST, place, headers, body, true);
         let request = request.map_err(|fault| NoAnswer::of(fault, false))?;
         let answered = self.client.send1(&place.origin, request).await;
-        answered.map_err(|Unanswered { fault, stale }| NoAnswer::of(fault, stale))
+        answered.map_err(|Unanswered { fault, repeat }| NoAnswer::of(fault, repeat != Repeat::None))
     }
 }
 
@@ -95,7 +95,7 @@ impl Fault {
             Fault::Reset => "it reset the connection",
             Fault::Closed => "it closed the connection without an answer",
             Fault::Protocol => "its answer is no HTTP",
-            Fault::Request => "the request cannot be sent",
+            Fault::Request | Fault::Stalled => "the request cannot be sent",
             Fault::Forbidden => {
                 "its address is in a network that is not public (loopback, private, link-local, multicast or \
                  reserved); the operator of the gateway can allow it with TIDEGATE_WEBHOOK_ALLOWED_NETWORKS"

@@ -3,7 +3,7 @@
 //! Endpoints with equal settings share a client over redeploys, so that their connections outlive the change.
 
 use super::answer::{AnswerBody, Lease};
-use super::body::RequestBody;
+use super::body::{RequestBody, Upload};
 use super::connect::{Connector, Purpose};
 use super::fault::Fault;
 use super::http1::Http1;
@@ -43,13 +43,23 @@ pub(super) struct Client {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unanswered {
     pub(super) fault: Fault,
-    /// A connection that was kept ended before anything of the answer came: the backend had closed it, most likely.
-    pub(super) stale: bool,
+    pub(super) repeat: Repeat,
+}
+
+/// Which requests may be sent again, as far as their bodies are still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    None,
+    /// A connection that was kept ended before anything of the answer came. The backend had closed it, most likely, but
+    /// may have acted on the request before.
+    Idempotent,
+    /// The backend got nothing of the request, or nobody there read it to its end.
+    All,
 }
 
 impl From<Fault> for Unanswered {
     fn from(fault: Fault) -> Self {
-        Unanswered { fault, stale: false }
+        Unanswered { fault, repeat: Repeat::None }
     }
 }
 
@@ -98,7 +108,7 @@ impl Client {
             };
             let upload = request.body().upload();
             let exchange = connection.exchange(request);
-            match self.in_time(exchange, || upload.moved()).await? {
+            match self.in_time(exchange, Some(&upload)).await? {
                 Ok(response) => {
                     let kept = self.http.keep_alive;
                     let lease = if upload.done() {
@@ -114,8 +124,13 @@ impl Client {
                     Some(unsent) if reused => request = unsent,
                     Some(_) | None => {
                         let fault = Fault::of_exchange(&broken.error);
-                        let stale = reused && matches!(fault, Fault::Closed | Fault::Reset);
-                        return Err(Unanswered { fault, stale });
+                        let ended = reused && matches!(fault, Fault::Closed | Fault::Reset);
+                        let repeat = match ended {
+                            false => Repeat::None,
+                            true if fault == Fault::Reset || connection.was_refused().await => Repeat::All,
+                            true => Repeat::Idempotent,
+                        };
+                        return Err(Unanswered { fault, repeat });
                     }
                 },
             }
@@ -145,13 +160,17 @@ impl Client {
             }
         };
         let upload = request.body().upload();
-        let answered = self.in_time(sender.try_send_request(request), || upload.moved()).await?;
+        let answered = self.in_time(sender.try_send_request(request), Some(&upload)).await?;
         match answered {
             Ok(response) => Ok(self.answer(response, Lease::Http2 { _permit: permit }).await),
             Err(mut error) => {
-                // Nothing was sent, or the backend said goodbye before it looked at the request.
-                let stale = error.take_message().is_some() || error.error().is_canceled();
-                Err(Unanswered { fault: Fault::of_exchange(&error.into_error()), stale })
+                let repeat = match (error.take_message().is_some(), error.error().is_canceled()) {
+                    (true, _) => Repeat::All,
+                    // The backend said goodbye, most likely before it looked at the request.
+                    (false, true) => Repeat::Idempotent,
+                    (false, false) => Repeat::None,
+                };
+                Err(Unanswered { fault: Fault::of_exchange(&error.into_error()), repeat })
             }
         }
     }
@@ -189,7 +208,7 @@ impl Client {
     pub(super) async fn in_time<T>(
         &self,
         exchange: impl Future<Output = T>,
-        moved: impl Fn() -> bool,
+        upload: Option<&Upload>,
     ) -> Result<T, Fault> {
         let Some(patience) = limit(self.http.read_timeout) else { return Ok(exchange.await) };
         let mut exchange = std::pin::pin!(exchange);
@@ -197,7 +216,11 @@ impl Client {
             tokio::select! {
                 biased;
                 answer = exchange.as_mut() => return Ok(answer),
-                () = sleep_until(Instant::now() + patience) => if !moved() { return Err(Fault::ReadTimeout) },
+                () = sleep_until(Instant::now() + patience) => match upload {
+                    Some(upload) if upload.moved() => {}
+                    Some(upload) if upload.awaited() => return Err(Fault::Stalled),
+                    Some(_) | None => return Err(Fault::ReadTimeout),
+                },
             }
         }
     }

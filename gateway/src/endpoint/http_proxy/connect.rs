@@ -6,6 +6,7 @@ use super::tls::Tls;
 use super::transport::Transport;
 use super::upstream::Upstream;
 use crate::networks::CallbackNetworks;
+use crate::seldom::warn_seldom;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +69,7 @@ impl Connector {
         let name = ServerName::try_from(origin.host.clone()).map_err(|_| Fault::Tls)?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await;
         let stream = handshake.map_err(|error| {
-            tracing::warn!(host = origin.host, port = origin.port, %error, "the TLS handshake with a backend failed");
+            warn_seldom!(host = origin.host, port = origin.port, %error, "the TLS handshake with a backend failed");
             Fault::Tls
         })?;
         Ok(Transport::Tls(Box::new(stream)))

@@ -1,7 +1,7 @@
 //! One call's exchange with its backend: the request from what the call holds, the answer into the call's response.
 
 use super::body::RequestBody;
-use super::client::{Client, Unanswered};
+use super::client::{Client, Repeat, Unanswered};
 use super::fault::Fault;
 use super::target::Place;
 use super::{HttpProxy, headers, redirect};
@@ -89,14 +89,18 @@ async fn send(
             proxy.client.send1(&place.origin, request).await
         };
         match answered {
+            // Nobody asked for another protocol, so that nobody could speak it.
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                return Err(Fault::Protocol);
+            }
             Ok(response) => return Ok(response),
-            Err(Unanswered { fault, stale }) => {
-                // The backend may have acted on it, so only what may be done twice is sent twice.
-                if !stale
-                    || retries == STALE_RETRIES_MAX
-                    || body.is_none()
-                    || !outgoing.method.is_idempotent()
-                {
+            Err(Unanswered { fault, repeat }) => {
+                let may_repeat = match repeat {
+                    Repeat::None => false,
+                    Repeat::Idempotent => outgoing.method.is_idempotent(),
+                    Repeat::All => true,
+                };
+                if !may_repeat || retries == STALE_RETRIES_MAX || body.is_none() {
                     return Err(fault);
                 }
                 retries += 1;

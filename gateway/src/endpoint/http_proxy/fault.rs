@@ -10,6 +10,8 @@ use std::io::{self, ErrorKind};
 pub(super) enum Fault {
     ConnectTimeout,
     ReadTimeout,
+    /// The client did not send the rest of its request.
+    Stalled,
     /// All connections were in use for too long.
     PoolExhausted,
     Refused,
@@ -36,6 +38,7 @@ impl Fault {
         match self {
             Fault::ConnectTimeout => timeout(key::CLIENT_CONNECT_TIMEOUT),
             Fault::ReadTimeout => timeout(key::CLIENT_READ_TIMEOUT),
+            Fault::Stalled => Failure::client_stalled(),
             Fault::PoolExhausted => of(StatusCode::SERVICE_UNAVAILABLE, key::CLIENT_POOL_EXHAUSTED),
             Fault::Refused | Fault::Forbidden => gateway(key::CLIENT_CONNECTION_REFUSED),
             Fault::Dns => gateway(key::CLIENT_DNS_ERROR),

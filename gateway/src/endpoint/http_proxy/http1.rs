@@ -82,6 +82,12 @@ impl Http1 {
         Some((parts.io.into_inner(), parts.read_buf))
     }
 
+    /// Whether the backend's system refused what was sent, because nobody there would read it any more. Asked after the
+    /// connection ended without an answer: an end alone does not tell whether the request was read before.
+    pub(super) async fn was_refused(self) -> bool {
+        self.connection.into_parts().io.into_inner().was_refused().await
+    }
+
     /// Runs until the connection is over, for an answer that comes while its request is still being sent.
     pub(super) async fn run(mut self) {
         poll_fn(|cx| if self.drive(cx) { Poll::Pending } else { Poll::Ready(()) }).await;

@@ -29,6 +29,7 @@ use crate::call::Call;
 use crate::expression::{self, Scope};
 use crate::failure::{Failure, key};
 use crate::flow;
+use crate::seldom::warn_seldom;
 use async_trait::async_trait;
 use client::Client;
 use definition::connector::http_proxy::HttpProxy as ProxySettings;
@@ -120,7 +121,7 @@ impl HttpProxy {
     async fn place(&self, call: &mut Call, chosen: Option<&str>) -> Result<Place, Failure> {
         let absolute = match chosen.filter(|chosen| chosen.contains("://")) {
             Some(chosen) => Some(Target::parse(chosen).map_err(|reason| {
-                tracing::warn!(endpoint = self.name, reason, "a policy chose a target that cannot be used");
+                warn_seldom!(endpoint = self.name, reason, "a policy chose a target that cannot be used");
                 misconfigured()
             })?),
             None => None,
@@ -144,7 +145,7 @@ impl HttpProxy {
         let text = expression::text(template, &Scope::of(call)).ok().flatten();
         let target = text.ok_or("has no value").and_then(|text| Target::parse(text.trim()));
         target.map_err(|reason| {
-            tracing::warn!(
+            warn_seldom!(
                 endpoint = self.name,
                 reason,
                 "the target's expression gave nothing that can be used"
@@ -161,7 +162,7 @@ impl HttpProxy {
                 Value::Evaluated(template) => {
                     flow::provide(template.needs(), call).await?;
                     let text = expression::text(template, &Scope::of(call)).map_err(|error| {
-                        tracing::warn!(endpoint = self.name, header = %name, %error, "a header has no value");
+                        warn_seldom!(endpoint = self.name, header = %name, %error, "a header has no value");
                         misconfigured()
                     })?;
                     let Some(text) = text else { continue };

@@ -3,8 +3,10 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 /// A connected stream.
@@ -21,6 +23,26 @@ impl Transport {
             Transport::Plain(_) => false,
             Transport::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
+    }
+}
+
+/// Time for the word of the backend's system that it refused what was sent, milliseconds: a round trip, and some.
+const REFUSAL_TIMEOUT_MS: u64 = 200;
+
+impl Transport {
+    /// Whether a reset came from the other side.
+    pub(super) async fn was_refused(self) -> bool {
+        let tcp = match &self {
+            Transport::Plain(tcp) => tcp,
+            Transport::Tls(tls) => tls.get_ref().0,
+        };
+        let refused = || matches!(tcp.take_error(), Ok(Some(_)));
+        if refused() {
+            return true;
+        }
+        // Whatever woke it, the socket says.
+        timeout(Duration::from_millis(REFUSAL_TIMEOUT_MS), tcp.ready(Interest::ERROR)).await.ok();
+        refused()
     }
 }
 

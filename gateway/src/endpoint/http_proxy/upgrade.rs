@@ -77,7 +77,7 @@ async fn shake(
     let permit =
         client.pool(&place.origin).permit(client.connector().patience).await.map_err(Fault::failure)?;
     let mut connection = client.open(&place.origin, Purpose::Upgrade).await.map_err(Fault::failure)?;
-    let exchange = client.in_time(connection.exchange(request), || false).await.map_err(Fault::failure)?;
+    let exchange = client.in_time(connection.exchange(request), None).await.map_err(Fault::failure)?;
     let answer = exchange.map_err(|broken| Fault::of_exchange(&broken.error).failure())?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::new(answer.status(), key::WEBSOCKET_UPGRADE_FAILURE, ""));

@@ -6,6 +6,7 @@
 use super::fault::Fault;
 use super::target::Origin;
 use crate::endpoint::FactoryError;
+use crate::seldom::warn_seldom;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use definition::connector::http_proxy::{ProxyType, UpstreamProxy};
@@ -151,7 +152,7 @@ impl Upstream {
             Some([b'2', ..]) => Ok(tcp),
             Some(status) => {
                 let status = String::from_utf8_lossy(status);
-                tracing::warn!(proxy = self.host, %status, "the upstream proxy refused a tunnel");
+                warn_seldom!(proxy = self.host, %status, "the upstream proxy refused a tunnel");
                 Err(Fault::Refused)
             }
             None => Err(Fault::Protocol),
@@ -162,7 +163,7 @@ impl Upstream {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors; all others break the protocol")]
 fn socks(tunnel: Result<TcpStream, SocksError>) -> Result<TcpStream, Fault> {
     tunnel.map_err(|error| {
-        tracing::warn!(%error, "the upstream proxy refused a tunnel");
+        warn_seldom!(%error, "the upstream proxy refused a tunnel");
         match error {
             SocksError::Io(error) => Fault::of_connect(&error),
             SocksError::ConnectionRefused | SocksError::ConnectionNotAllowedByRuleset => Fault::Refused,

@@ -24,6 +24,8 @@ pub(super) const POLL: Duration = Duration::from_millis(100);
 pub(super) const START: Duration = Duration::from_millis(3_000);
 /// The same, when they say what is wrong: another broker may still answer.
 const PRECISE: Duration = Duration::from_millis(1_000);
+/// Events that are taken in one go.
+const EVENTS_MAX: usize = 32;
 /// Topics that do not appear for this long are reported to the readers.
 const TOPIC: Duration = Duration::from_millis(2_000);
 /// One question to the brokers while they are sought.
@@ -95,13 +97,13 @@ pub(super) fn connect<C: Linked>(
     let mut answered = false;
     while wanted() {
         // First, because the library asks for a token here.
-        serve_events(consumer)?;
+        serve_events(consumer, Duration::ZERO)?;
         match partitions(consumer, topics) {
             Ok(Some(found)) => return Ok(Some(found)),
             Ok(None) => answered = true,
             Err(()) => {}
         }
-        serve_events(consumer)?;
+        serve_events(consumer, POLL)?;
         let cause = consumer.context().link().cause();
         if !answered && cause.is_precise() && begun.elapsed() >= PRECISE.min(patience) {
             return Err(cause.failure());
@@ -120,12 +122,19 @@ pub(super) fn topic_not_found() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, key::TOPIC_NOT_FOUND, "the topic does not exist")
 }
 
-/// Error events come out of `poll`; before an assignment there is nothing else in it.
-pub(super) fn serve_events<C: Linked>(consumer: &BaseConsumer<C>) -> Result<(), Failure> {
-    match consumer.poll(POLL) {
-        Some(Err(error)) => end(&error).map_or(Ok(()), Err),
-        Some(Ok(_)) | None => Ok(()),
+/// Error events come out of `poll`, one each time; before an assignment there is nothing else in it. Waits `patience` for
+/// the first.
+pub(super) fn serve_events<C: Linked>(consumer: &BaseConsumer<C>, patience: Duration) -> Result<(), Failure> {
+    let mut next = consumer.poll(patience);
+    for _ in 0..EVENTS_MAX {
+        match next {
+            Some(Err(error)) => end(&error).map_or(Ok(()), Err)?,
+            Some(Ok(_)) => {}
+            None => break,
+        }
+        next = consumer.poll(Duration::ZERO);
     }
+    Ok(())
 }
 
 /// All partitions of `topics`. `Ok(None)`: a topic does not exist (yet). `Err`: no answer.

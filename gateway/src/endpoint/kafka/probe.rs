@@ -37,7 +37,7 @@ impl Answers {
         let asking = ask(clients, connection, |client, patience| {
             let begun = Instant::now();
             while begun.elapsed() < patience {
-                consumer::serve_events(client)?;
+                consumer::serve_events(client, Duration::ZERO)?;
                 if client.fetch_metadata(None, QUESTION).is_ok() {
                     return Ok(());
                 }

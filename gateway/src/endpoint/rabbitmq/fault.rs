@@ -65,6 +65,10 @@ impl Fault {
     }
 
     /// Of the connection's own handshake.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's errors; all others mean that there is no way"
+    )]
     pub(super) fn of_handshake(error: &Error) -> Fault {
         match error.kind() {
             ErrorKind::ProtocolError(refused) => match refused.get_id() {

@@ -90,11 +90,10 @@ pub(super) fn message(received: Received) -> Message {
 fn headers(table: &FieldTable) -> Vec<(String, String)> {
     let mut headers = Vec::with_capacity(table.inner().len());
     for (name, value) in table.inner() {
-        match value {
-            AMQPValue::FieldArray(values) => {
-                headers.extend(values.as_slice().iter().map(|value| (name.to_string(), plain(value))));
-            }
-            value => headers.push((name.to_string(), plain(value))),
+        if let AMQPValue::FieldArray(values) = value {
+            headers.extend(values.as_slice().iter().map(|value| (name.to_string(), plain(value))));
+        } else {
+            headers.push((name.to_string(), plain(value)));
         }
     }
     headers

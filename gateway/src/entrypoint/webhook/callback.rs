@@ -7,7 +7,6 @@ use crate::call::Call;
 use crate::call::body::Body;
 use crate::endpoint::http_proxy::{Behaviour, Caller, NoAnswer, Place};
 use crate::expression::{self, Scope};
-use crate::message::Message;
 use crate::table::facts::ApiFacts;
 use bytes::Bytes;
 use definition::api::Qos;
@@ -39,6 +38,13 @@ pub(super) struct Callback {
     authorization: Authorization,
     retry: Option<Retry>,
     client_identifier: Arc<str>,
+}
+
+/// What a callback gets of a message.
+pub(super) struct Post<'a> {
+    pub(super) headers: &'a [(String, String)],
+    /// Empty for a tombstone.
+    pub(super) content: Bytes,
 }
 
 /// What one call came to.
@@ -96,7 +102,7 @@ impl Callback {
     }
 
     /// Makes one call.
-    pub(super) async fn call(&self, from_policies: &HeaderMap, message: &Message) -> Verdict {
+    pub(super) async fn call(&self, from_policies: &HeaderMap, message: &Post<'_>) -> Verdict {
         let authorization = match self.authorization.value(&self.caller).await {
             Ok(authorization) => authorization,
             Err(trouble) => return verdict(trouble),
@@ -112,7 +118,7 @@ impl Callback {
     }
 
     /// A token that was kept may have been withdrawn; a fresh one that is refused is the end.
-    async fn once_more(&self, from_policies: &HeaderMap, message: &Message) -> Verdict {
+    async fn once_more(&self, from_policies: &HeaderMap, message: &Post<'_>) -> Verdict {
         let unauthorized = || {
             let text = "answered 401 to the credentials of the subscription; correct `auth` and resume it";
             Verdict::Hopeless(format!("Unauthorized: the callback {} {text}", self.host))
@@ -151,18 +157,17 @@ impl Callback {
     async fn exchange(
         &self,
         from_policies: &HeaderMap,
-        message: &Message,
+        message: &Post<'_>,
         authorization: Option<&HeaderValue>,
     ) -> Result<StatusCode, NoAnswer> {
         let headers = headers::merge(&Sources {
             policies: from_policies,
-            message: &message.headers,
+            message: message.headers,
             subscription: &self.headers,
             client_identifier: &self.client_identifier,
             authorization,
         });
-        let content = message.content.clone().unwrap_or_default();
-        let answer = post(&self.caller, &self.place, &headers, &content).await?;
+        let answer = post(&self.caller, &self.place, &headers, &message.content).await?;
         let status = answer.status();
         // Whatever its body is: the head has said what became of the message.
         read(answer.into_body()).await;

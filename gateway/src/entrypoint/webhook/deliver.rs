@@ -1,6 +1,6 @@
 //! One message: calls until the callback took it, refused it or cannot be reached, and what follows from that.
 
-use super::callback::{Callback, Verdict};
+use super::callback::{Callback, Post, Verdict};
 use super::dead_letters::DeadLetters;
 use super::{Ended, retry};
 use crate::message::{Ack, Message};
@@ -80,7 +80,8 @@ impl Delivery<'_> {
 
     /// Answers what to count when the message may be acknowledged.
     async fn settle(&self, message: Message) -> Result<&Counter, Undelivered> {
-        match self.call(&message).await? {
+        let post = Post { headers: &message.headers, content: message.content.clone().unwrap_or_default() };
+        match self.call(&post).await? {
             Verdict::Delivered => Ok(&self.meter.delivered),
             Verdict::Refused(status) => {
                 let reason = format!(
@@ -113,10 +114,10 @@ impl Delivery<'_> {
     }
 
     /// Calls until there is something to say. Retries are those of the subscription.
-    async fn call(&self, message: &Message) -> Result<Verdict, Undelivered> {
+    async fn call(&self, post: &Post<'_>) -> Result<Verdict, Undelivered> {
         let mut retries = 0;
         loop {
-            let verdict = self.callback.call(&self.from_policies, message).await;
+            let verdict = self.callback.call(&self.from_policies, post).await;
             let Verdict::Unreachable { reason, .. } = &verdict else { return Ok(verdict) };
             let Some(pause) = retry::pause(self.callback.retry(), retries, rand::random()) else {
                 return Ok(verdict);

@@ -14,6 +14,8 @@ mod headers;
 mod open;
 mod pump;
 mod retry;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use super::Handler;

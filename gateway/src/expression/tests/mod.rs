@@ -15,6 +15,7 @@ use crate::message::Message;
 use crate::table::facts::{ApiFacts, NodeFacts};
 use definition::expression::Template;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the tests look at.
@@ -59,7 +60,7 @@ impl Sample {
         call.request.path_params = vec![("id".to_owned(), "123".to_owned())];
         call.consumer = Some(Arc::new(Consumer {
             subscription: "sub-1".into(),
-            metadata: [("bar".to_owned(), "blue".to_owned())].into(),
+            metadata: BTreeMap::from([("bar".to_owned(), "blue".to_owned())]).into(),
             ..Consumer::default()
         }));
         let mut message = Message::new(Some(r#"{"color": "blue", "size": 3}"#.into()));

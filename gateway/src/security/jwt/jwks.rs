@@ -4,6 +4,7 @@
 //! While the server of a set does not answer, the set that is there is used.
 
 use crate::outbound::{self, Wishes};
+use crate::seldom::warn_seldom;
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -138,7 +139,7 @@ impl Source {
             }
             Err(error) => {
                 let url = Url::parse(&self.location.url).map(|url| outbound::shown(&url)).unwrap_or_default();
-                tracing::warn!(url, "a key set cannot be fetched: {error:#}");
+                warn_seldom!(url, "a key set cannot be fetched: {error:#}");
                 fetching.not_before = pause(RETRY_INTERVAL_MS);
                 current.ok_or(Unavailable)
             }

@@ -7,6 +7,7 @@
 mod environment;
 mod hello;
 mod outbound;
+mod push;
 mod report;
 mod welcome;
 
@@ -17,16 +18,18 @@ use super::state::Key;
 use super::status::book::{self, Book, Watermark};
 use super::tail::Tail;
 use super::view;
+use crate::leases::{Seen, roll::Roll};
 use crate::scope::Scope;
 use definition::digest::Digest;
 use environment::{Environment, Step};
 use hello::Hello;
 use outbound::Outbound;
 use proto::sync::v1::{Down, Inventory, Up, up};
+use push::Push;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -49,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) bodies: Bodies,
     pub(crate) registry: Arc<Registry>,
     pub(crate) book: Arc<Book>,
+    pub(crate) roll: Arc<Roll>,
+    pub(crate) pictures: watch::Receiver<Seen>,
     pub(crate) replica: String,
     pub(crate) shutdown: CancellationToken,
 }
@@ -118,6 +123,8 @@ pub(crate) struct Session {
     out: Outbound,
     entry: book::Entry,
     served: BTreeMap<Scope, Served>,
+    /// Of gateways that can own push subscriptions.
+    push: Option<Push>,
     /// Last message of the gateway.
     heard: Instant,
 }
@@ -139,6 +146,9 @@ impl Session {
                 info!(node, "gateway connected");
                 let end = session.serve(&mut inbound).await;
                 session.entry.close(end == End::Drained);
+                if let Some(push) = session.push.filter(|_| end == End::Drained) {
+                    push.presence.gone();
+                }
                 info!(node, cause = end.cause(), "gateway session ended");
                 end
             }
@@ -156,17 +166,21 @@ impl Session {
 
     async fn exchange(&mut self, inbound: &mut Streaming<Up>) -> Result<std::convert::Infallible, End> {
         let mut changes = self.context.tail.state.clone();
+        let mut owners = self.context.pictures.clone();
         let shutdown = self.context.shutdown.clone();
         let cut = self.admission.cut.clone();
         let mut advert = Instant::now() + jittered(HEARTBEAT, HEARTBEAT_JITTER);
         self.welcome().await?;
         loop {
             changes.borrow_and_update();
+            owners.borrow_and_update();
             self.advance().await?;
+            self.assign().await?;
             tokio::select! {
                 () = shutdown.cancelled() => return Err(End::Shutdown),
                 () = cut.cancelled() => return Err(End::Replaced),
                 changed = changes.changed() => if changed.is_err() { return Err(End::Shutdown) },
+                changed = owners.changed() => if changed.is_err() { return Err(End::Shutdown) },
                 message = inbound.message() => match message {
                     Ok(Some(up)) => self.take(up)?,
                     Ok(None) => return Err(End::Closed),
@@ -201,13 +215,25 @@ impl Session {
     fn take(&mut self, up: Up) -> Result<(), End> {
         self.heard = Instant::now();
         self.entry.seen();
+        if let Some(push) = &self.push {
+            push.presence.heard();
+        }
         match up.message {
             Some(up::Message::Inventory(inventory)) => self.inventory(inventory),
             Some(up::Message::Report(report)) => self.report(report),
             Some(up::Message::Drain(_)) => Err(End::Drained),
             Some(up::Message::Hello(_)) => Err(End::Protocol("a second hello")),
-            // A status of push subscriptions concerns their assignment, which this build does not do.
-            Some(up::Message::Health(_) | up::Message::SubscriptionStatus(_)) | None => Ok(()),
+            Some(up::Message::SubscriptionStatus(status)) => {
+                self.subscription_status(status);
+                Ok(())
+            }
+            Some(up::Message::Health(health)) => {
+                if let Some(push) = self.push.as_ref().filter(|_| health.draining) {
+                    push.presence.drains();
+                }
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 

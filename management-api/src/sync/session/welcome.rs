@@ -3,6 +3,7 @@
 use super::environment::Environment;
 use super::hello::{self, Hello, Resume, refuse};
 use super::outbound::Outbound;
+use super::push::Push;
 use super::{Context, End, HEARTBEAT, HELLO_TIMEOUT, Served, Session};
 use crate::scope::Scope;
 use crate::sync::registry::{Admission, Refusal};
@@ -118,7 +119,8 @@ impl Session {
             let mark = Some(served.mark.clone());
             entry.environment(scope, EnvironmentUpdate { watermark: mark, ..Default::default() }, true);
         }
-        Session { context, hello, admission, out, entry, served, heard: Instant::now() }
+        let push = Push::begin(&context.roll, admission.session, &hello, served.keys());
+        Session { context, hello, admission, out, entry, served, push, heard: Instant::now() }
     }
 
     /// Tells the gateway where it stands in each environment.
