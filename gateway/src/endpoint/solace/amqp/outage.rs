@@ -34,8 +34,14 @@ impl Outage {
 
     /// Waits before the next attempt; the fault when there is to be none.
     pub(super) async fn pause(&mut self, fault: Fault) -> Result<(), Fault> {
+        sleep(self.next(fault, Instant::now())?).await;
+        Ok(())
+    }
+
+    /// How long to wait now.
+    fn next(&mut self, fault: Fault, now: Instant) -> Result<Duration, Fault> {
         if self.worked && self.attempts == 0 {
-            self.since = Instant::now();
+            self.since = now;
         }
         let patience = match (&fault, self.worked) {
             (fault, true) if fault.passes() => BRIDGED,
@@ -45,11 +51,7 @@ impl Outage {
         let pause = PAUSE_FIRST_MS.saturating_mul(1 << self.attempts.min(8)).min(PAUSE_MAX_MS);
         let pause = Duration::from_millis(rand::random_range(pause / 2..=pause));
         self.attempts += 1;
-        if self.since.elapsed() + pause > patience {
-            return Err(fault);
-        }
-        sleep(pause).await;
-        Ok(())
+        if now.saturating_duration_since(self.since) + pause > patience { Err(fault) } else { Ok(pause) }
     }
 }
 
@@ -57,27 +59,27 @@ impl Outage {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_broker_that_worked_is_waited_for_and_one_that_never_did_is_not() {
-        let mut outage = Outage::new();
-        assert_eq!(outage.pause(Fault::Unreachable).await, Err(Fault::Unreachable));
-        let begin = Instant::now();
-        let mut attempts = 0;
-        while outage.pause(Fault::Busy).await.is_ok() {
-            attempts += 1;
+    /// Attempts until it gives up, and the time that this takes.
+    fn spent(outage: &mut Outage, fault: &Fault) -> (u32, Duration) {
+        let (begin, mut attempts, mut waited) = (Instant::now(), 0, Duration::ZERO);
+        while let Ok(pause) = outage.next(fault.clone(), begin + waited) {
+            (attempts, waited) = (attempts + 1, waited + pause);
         }
-        assert!(begin.elapsed() <= TAKEOVER && attempts > 2, "{attempts} in {:?}", begin.elapsed());
+        (attempts, waited)
+    }
+
+    #[test]
+    fn a_broker_that_worked_is_waited_for_and_one_that_never_did_is_not() {
+        let mut outage = Outage::new();
+        assert_eq!(spent(&mut outage, &Fault::Unreachable).0, 0);
+        let (attempts, waited) = spent(&mut outage, &Fault::Busy);
+        assert!(waited <= TAKEOVER && attempts > 2, "{attempts} in {waited:?}");
 
         outage.over();
-        let begin = Instant::now();
-        let mut attempts = 0;
-        while outage.pause(Fault::Closed).await.is_ok() {
-            attempts += 1;
-        }
-        let waited = begin.elapsed();
+        let (attempts, waited) = spent(&mut outage, &Fault::Closed);
         assert!(waited <= BRIDGED && waited > BRIDGED / 2, "{waited:?}");
         assert!((15..60).contains(&attempts), "{attempts} attempts are neither a storm nor too few");
         outage.over();
-        assert_eq!(outage.pause(Fault::Credentials).await, Err(Fault::Credentials));
+        assert_eq!(spent(&mut outage, &Fault::Credentials).0, 0);
     }
 }
