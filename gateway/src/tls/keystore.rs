@@ -119,7 +119,20 @@ fn open_pkcs12(bytes: &[u8], password: &str, policy: Pkcs12ImportPolicy) -> Resu
 }
 
 fn pkcs12_trusted(bytes: &[u8], password: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let store = open_pkcs12(bytes, password, Pkcs12ImportPolicy::Relaxed)?;
+    let marked = pkcs12_certificates(bytes, password, Pkcs12ImportPolicy::Relaxed)?;
+    if !marked.is_empty() {
+        return Ok(marked);
+    }
+    // Only Java's own tool marks what is trusted; a store that OpenSSL made marks nothing and means all of it.
+    pkcs12_certificates(bytes, password, Pkcs12ImportPolicy::Raw)
+}
+
+fn pkcs12_certificates(
+    bytes: &[u8],
+    password: &str,
+    policy: Pkcs12ImportPolicy,
+) -> Result<Vec<CertificateDer<'static>>, String> {
+    let store = open_pkcs12(bytes, password, policy)?;
     let certificates = store.entries().filter_map(|(_, entry)| match entry {
         KeyStoreEntry::Certificate(certificate) => Some(certificate.as_der()),
         KeyStoreEntry::PrivateKeyChain(chain) => {

@@ -59,7 +59,7 @@ impl Stream {
     pub(crate) async fn open(target: &Target) -> Option<Stream> {
         match target.way.entrypoint {
             EntrypointKind::Sse => {
-                Sse::try_open(&target.http, &[(CLIENT, &target.identifier)]).await.map(Stream::Sse)
+                Sse::open_if_served(&target.http, &[(CLIENT, &target.identifier)]).await.map(Stream::Sse)
             }
             EntrypointKind::WebSocket => {
                 Ws::try_open(&format!("{}?{CLIENT}={}", target.ws, target.identifier)).await.map(Stream::Ws)

@@ -38,7 +38,6 @@ impl Outage {
         Ok(())
     }
 
-    /// How long to wait now.
     fn next(&mut self, fault: Fault, now: Instant) -> Result<Duration, Fault> {
         if self.worked && self.attempts == 0 {
             self.since = now;
@@ -51,7 +50,10 @@ impl Outage {
         let pause = PAUSE_FIRST_MS.saturating_mul(1 << self.attempts.min(8)).min(PAUSE_MAX_MS);
         let pause = Duration::from_millis(rand::random_range(pause / 2..=pause));
         self.attempts += 1;
-        if now.saturating_duration_since(self.since) + pause > patience { Err(fault) } else { Ok(pause) }
+        if now.duration_since(self.since) + pause > patience {
+            return Err(fault);
+        }
+        Ok(pause)
     }
 }
 
@@ -59,27 +61,29 @@ impl Outage {
 mod tests {
     use super::*;
 
-    /// Attempts until it gives up, and the time that this takes.
-    fn spent(outage: &mut Outage, fault: &Fault) -> (u32, Duration) {
-        let (begin, mut attempts, mut waited) = (Instant::now(), 0, Duration::ZERO);
-        while let Ok(pause) = outage.next(fault.clone(), begin + waited) {
-            (attempts, waited) = (attempts + 1, waited + pause);
+    /// Attempts while `fault` lasts, and the time that they took together.
+    fn attempts(outage: &mut Outage, fault: impl Fn() -> Fault) -> (u32, Duration) {
+        let begin = Instant::now();
+        let (mut count, mut waited) = (0, Duration::ZERO);
+        while let Ok(pause) = outage.next(fault(), begin + waited) {
+            waited += pause;
+            count += 1;
         }
-        (attempts, waited)
+        (count, waited)
     }
 
     #[test]
     fn a_broker_that_worked_is_waited_for_and_one_that_never_did_is_not() {
         let mut outage = Outage::new();
-        assert_eq!(spent(&mut outage, &Fault::Unreachable).0, 0);
-        let (attempts, waited) = spent(&mut outage, &Fault::Busy);
-        assert!(waited <= TAKEOVER && attempts > 2, "{attempts} in {waited:?}");
+        assert_eq!(outage.next(Fault::Unreachable, Instant::now()), Err(Fault::Unreachable));
+        let (count, waited) = attempts(&mut outage, || Fault::Busy);
+        assert!(waited <= TAKEOVER && count > 2, "{count} in {waited:?}");
 
         outage.over();
-        let (attempts, waited) = spent(&mut outage, &Fault::Closed);
+        let (count, waited) = attempts(&mut outage, || Fault::Closed);
         assert!(waited <= BRIDGED && waited > BRIDGED / 2, "{waited:?}");
-        assert!((15..60).contains(&attempts), "{attempts} attempts are neither a storm nor too few");
+        assert!((15..60).contains(&count), "{count} attempts are neither a storm nor too few");
         outage.over();
-        assert_eq!(spent(&mut outage, &Fault::Credentials).0, 0);
+        assert_eq!(outage.next(Fault::Credentials, Instant::now()), Err(Fault::Credentials));
     }
 }
