@@ -154,16 +154,11 @@ fn random_client_id(role: &str) -> String {
 }
 
 /// Clients of one gateway.
+#[derive(Default)]
 pub(crate) struct Clients {
     publishers: Arc<publisher::Publishers>,
     sources: Arc<Fanouts<source::Key>>,
     sessions: Arc<session::Sessions>,
-}
-
-impl Default for Clients {
-    fn default() -> Self {
-        Clients { publishers: Arc::default(), sources: Arc::default(), sessions: Arc::default() }
-    }
 }
 
 /// Connects and leaves again.
