@@ -85,6 +85,10 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     }
     subjects! {
         "kafka": subjects::kafka::Kafka,
+        "mqtt5": subjects::mosquitto::Mqtt5,
+        "rabbitmq": subjects::rabbitmq::RabbitMq,
+        "solace-amqp": subjects::solace::Solace<false>,
+        "solace-mqtt": subjects::solace::Solace<true>,
     }
     if running.is_empty() {
         println!("none of these brokers exists: {}", args.only.join(", "));
@@ -113,7 +117,7 @@ async fn soak<S: Subject + Send>(name: &'static str, length: Duration) -> Vec<Li
     let mut scene = Scene::<S>::start().await;
     for way in ways(S::ID).into_iter().filter(|way| way.qos == Qos::None) {
         for number in 0..AUDIENCE {
-            scene.join(way, &format!("audience-{number}"));
+            scene.join(way, &format!("audience-{number}")).await;
         }
     }
     scene.alive().await;
@@ -185,7 +189,7 @@ async fn inflict<S: Subject>(scene: &mut Scene<S>, posts: &mut Posts, fault: Fau
 
 fn report<S: Subject>(name: &str, scene: &Scene<S>) -> Vec<Line> {
     let line = |(reader, verdict): (&crate::contract::reader::Reader, crate::contract::ledger::Verdict)| {
-        (format!("{name:10} {:14} {verdict}", reader.target.identifier), verdict.keeps(reader.qos()))
+        (format!("{name:12} {:20} {verdict}", reader.target.identifier), verdict.keeps(reader.qos()))
     };
     // The audience is one line when all is well with it: at none there is nothing to promise.
     scene
@@ -200,7 +204,7 @@ fn growth(name: &str, memory: &Samples, length: Duration, faults: usize) -> Line
     let long = length.as_secs_f64() / 60.0 >= SLOPE_MINUTES;
     let note = if long { "" } else { " (too short a run to judge it)" };
     let line = format!(
-        "{name:10} gateway        {:.0} MiB, slope {slope:+.0} KiB per minute{note}, {faults} faults",
+        "{name:12} gateway              {:.0} MiB, slope {slope:+.0} KiB per minute{note}, {faults} faults",
         memory.last_mib()
     );
     (line, !long || slope <= SLOPE_MAX_KIB)

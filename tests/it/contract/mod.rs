@@ -4,6 +4,7 @@
 //!
 //! Adding a broker is one file in `subjects/` and one line in the list at the end of this file.
 
+pub(crate) mod callback;
 pub(crate) mod cases;
 pub(crate) mod ledger;
 pub(crate) mod reader;
@@ -40,4 +41,8 @@ macro_rules! contract {
 
 contract! {
     kafka: crate::contract::subjects::kafka::Kafka,
+    mqtt5: crate::contract::subjects::mosquitto::Mqtt5,
+    rabbitmq: crate::contract::subjects::rabbitmq::RabbitMq,
+    solace_amqp: crate::contract::subjects::solace::Solace<false>,
+    solace_mqtt: crate::contract::subjects::solace::Solace<true>,
 }

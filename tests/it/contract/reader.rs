@@ -1,5 +1,6 @@
 //! Clients of a gateway that come back: they read one destination at one level and write down everything they get.
 
+use super::callback::Callback;
 use crate::harness::stack::Gateway;
 use crate::harness::streams::{CLIENT, Sse, Ws};
 use crate::harness::wait::be_slow;
@@ -13,7 +14,8 @@ use tokio::task::JoinHandle;
 /// Pause before a reader comes back, as a browser makes one.
 pub(crate) const COME_BACK: Duration = Duration::from_millis(500);
 /// Entrypoints that readers use, the most wanted first.
-const ENTRYPOINTS: [EntrypointKind; 2] = [EntrypointKind::Sse, EntrypointKind::WebSocket];
+const ENTRYPOINTS: [EntrypointKind; 3] =
+    [EntrypointKind::Sse, EntrypointKind::WebSocket, EntrypointKind::Webhook];
 
 /// A level and the entrypoint that is used to read at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,11 @@ impl Way {
     /// Path of the API that serves it.
     pub(crate) fn path(self) -> String {
         format!("/{}", self.qos)
+    }
+
+    /// Whether the client calls the gateway; otherwise the gateway calls it.
+    pub(crate) fn is_stream(self) -> bool {
+        self.entrypoint != EntrypointKind::Webhook
     }
 }
 
@@ -52,7 +59,7 @@ impl Stream {
     pub(crate) async fn open(target: &Target) -> Option<Stream> {
         match target.way.entrypoint {
             EntrypointKind::Sse => {
-                Sse::try_open(&target.http, &[(CLIENT, &target.identifier)]).await.map(Stream::Sse)
+                Sse::open_if_served(&target.http, &[(CLIENT, &target.identifier)]).await.map(Stream::Sse)
             }
             EntrypointKind::WebSocket => {
                 Ws::try_open(&format!("{}?{CLIENT}={}", target.ws, target.identifier)).await.map(Stream::Ws)
@@ -93,24 +100,36 @@ impl Target {
     }
 }
 
-/// A reader that opens its stream again whenever it ends, until it is told to leave.
+/// A reader that opens its stream again whenever it ends, until it is told to leave; or one that is called.
 pub(crate) struct Reader {
     pub(crate) target: Target,
     seen: Arc<Mutex<Vec<String>>>,
     task: Option<JoinHandle<()>>,
+    callback: Option<Callback>,
 }
 
 impl Reader {
     /// Begins to read.
     pub(crate) fn start(target: Target) -> Reader {
-        let mut reader = Reader { target, seen: Arc::default(), task: None };
+        let mut reader = Reader { target, seen: Arc::default(), task: None, callback: None };
         reader.come_back();
         reader
     }
 
+    /// Is called, once somebody has subscribed what is answered: its URL.
+    pub(crate) async fn listen(target: Target) -> (Reader, String) {
+        let seen = Arc::default();
+        let callback = Callback::start(Arc::clone(&seen)).await;
+        let url = callback.url();
+        (Reader { target, seen, task: None, callback: Some(callback) }, url)
+    }
+
     /// Reads again after [`Reader::leave`], with the same identifier.
     pub(crate) fn come_back(&mut self) {
-        self.read(None);
+        match &self.callback {
+            Some(callback) => callback.open(true),
+            None => self.read(None),
+        }
     }
 
     /// Reads on from a stream that is open already.
@@ -136,8 +155,11 @@ impl Reader {
         }));
     }
 
-    /// Closes the stream and stays away.
+    /// Closes the stream and stays away; or takes nothing, when it is called.
     pub(crate) async fn leave(&mut self) {
+        if let Some(callback) = &self.callback {
+            callback.open(false);
+        }
         if let Some(task) = self.task.take() {
             task.abort();
             // The error says that the task was aborted.

@@ -4,15 +4,18 @@
 use super::ledger::{Ledger, Verdict};
 use super::reader::{Reader, Target, Way, ways};
 use super::subject::{Start, Subject};
+use crate::harness::client::Client;
 use crate::harness::definitions::api;
 use crate::harness::stack::{Gateway, Stack, Store};
 use crate::harness::wait::until;
 use definition::api::Qos;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Path of the API that takes posts.
 pub(crate) const POST: &str = "/post";
+/// Callbacks of tests are on loopback.
+const CALLBACKS: &[(&str, &str)] = &[("TIDEGATE_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8")];
 /// Pause between two probes, while nobody gets any.
 const PROBE_PAUSE: Duration = Duration::from_millis(200);
 /// Time for a reader to get everything after the last fault. Brokers and clients have pauses of their own.
@@ -29,12 +32,14 @@ pub(crate) struct Scene<S> {
     pub(crate) readers: Vec<Reader>,
     /// Ids of the APIs.
     pub(crate) apis: Vec<String>,
+    /// API and plan of each way on which the gateway calls.
+    pushes: Vec<(Way, String, String)>,
 }
 
 impl<S: Subject> Scene<S> {
     /// Without readers: an API per way, and one to post to.
     pub(crate) async fn empty() -> Scene<S> {
-        let (subject, stack) = tokio::join!(S::start(), Stack::start(Store::Sqlite, 1));
+        let (subject, stack) = tokio::join!(S::start(), Stack::start_with(Store::Sqlite, 1, CALLBACKS));
         let destination = subject.destination().await;
         let mut scene = Scene {
             subject,
@@ -43,21 +48,36 @@ impl<S: Subject> Scene<S> {
             ledger: Ledger::default(),
             readers: Vec::new(),
             apis: Vec::new(),
+            pushes: Vec::new(),
         };
         let (subject, destination) = (&scene.subject, &scene.destination);
         let document = |path: &str, entrypoints: serde_json::Value, start| {
             api(path, &entrypoints, &subject.endpoint(destination, start))
         };
+        let mut pushed = Vec::new();
         let mut documents =
             vec![(POST.to_owned(), document(POST, json!([{ "type": "http-post" }]), Start::Now))];
         for way in ways(S::ID) {
             // Only at none a position is nobody's; at the others the first reader must not miss what comes while it joins.
             let start = if way.qos == Qos::None { Start::Now } else { Start::Earliest };
             let entrypoint = json!([{ "type": way.entrypoint, "qos": way.qos }]);
-            documents.push((way.path(), document(&way.path(), entrypoint, start)));
+            let mut document = document(&way.path(), entrypoint, start);
+            if way.is_stream() {
+                documents.push((way.path(), document));
+            } else {
+                let listener = &mut document["listeners"][0];
+                listener["type"] = json!("subscription");
+                listener.as_object_mut().expect("a listener is an object").remove("paths");
+                pushed.push((way, document));
+            }
         }
         for (path, document) in documents {
             scene.apis.push(scene.stack.serve(&path, &document).await);
+        }
+        for (way, document) in pushed {
+            let (api, plan) = push(&scene.stack.client, &document).await;
+            scene.apis.push(api.clone());
+            scene.pushes.push((way, api, plan));
         }
         scene
     }
@@ -66,14 +86,30 @@ impl<S: Subject> Scene<S> {
     pub(crate) async fn start() -> Scene<S> {
         let mut scene = Scene::empty().await;
         for way in ways(S::ID) {
-            scene.join(way, &format!("reader-{}", way.qos));
+            scene.join(way, &format!("reader-{}", way.qos)).await;
         }
         scene.alive().await;
         scene
     }
 
-    pub(crate) fn join(&mut self, way: Way, identifier: &str) {
-        self.readers.push(Reader::start(Target::new(self.gateway(), way, identifier)));
+    /// Adds a reader: opens a stream, or subscribes a callback.
+    pub(crate) async fn join(&mut self, way: Way, identifier: &str) {
+        let target = Target::new(self.gateway(), way, identifier);
+        let reader = match self.pushes.iter().find(|(pushed, ..)| *pushed == way) {
+            None => Reader::start(target),
+            Some((_, api, plan)) => {
+                let (reader, callback) = Reader::listen(target).await;
+                let application = json!({ "name": identifier, "description": "is called" });
+                let application = created(&self.stack.client, "/applications", &application).await;
+                let path = format!("/v4/apis/{api}/subscriptions?application={application}&plan={plan}");
+                let subscription = json!({ "configuration": { "entrypointId": "webhook",
+                    "callbackUrl": callback, "retry": { "retryOption": "Retry On Fail", "retryStrategy": "LINEAR",
+                        "maxAttempts": 1000, "initialDelaySeconds": 1, "maxDelaySeconds": 1 } } });
+                created(&self.stack.client, &path, &subscription).await;
+                reader
+            }
+        };
+        self.readers.push(reader);
     }
 
     pub(crate) fn gateway(&self) -> &Gateway {
@@ -185,4 +221,20 @@ pub(crate) async fn at_rest(what: &str, mut count: impl FnMut() -> u64) -> u64 {
         (since.elapsed() >= REST).then_some(now)
     })
     .await
+}
+
+/// Creates, plans and starts an API that calls its subscribers. Its id and its plan's.
+async fn push(client: &Client, document: &Value) -> (String, String) {
+    let api = client.create_api(document).await;
+    let plan = json!({ "name": "push", "description": "to callbacks", "status": "PUBLISHED",
+        "characteristics": [], "security": { "type": "subscription" } });
+    let plan = created(client, &format!("/v4/apis/{api}/plans"), &plan).await;
+    client.start(&api).await;
+    (api, plan)
+}
+
+/// The id of what was created.
+async fn created(client: &Client, path: &str, document: &Value) -> String {
+    let answer = client.post(path, Some(document)).await.expect(201, path).json();
+    answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
 }

@@ -1,8 +1,14 @@
 //! What the contract needs to know about a broker.
 
+use super::scene::HEALED;
 use crate::harness::chaos::Chaos;
 use crate::harness::definitions::Endpoint;
+use crate::harness::wait::be_slow;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Between two looks at what a broker kept.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Where a reader without a position begins, for connectors that let the author choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +24,7 @@ pub(crate) enum Start {
 pub(crate) trait Subject: Sized {
     /// Connector id of its endpoint.
     const ID: &'static str;
-    /// Whether what the broker acknowledged survives `kill -9` at any moment; otherwise what [`Subject::save`] saved does.
+    /// Whether what the broker acknowledged survives `kill -9` at any moment; otherwise it saves before it is killed.
     const SURVIVES_KILL: bool;
 
     /// Starts the broker and the proxy.
@@ -28,10 +34,8 @@ pub(crate) trait Subject: Sized {
     async fn restart(&mut self);
     /// SIGTERM.
     async fn stop(&mut self);
-    /// `kill -9`.
+    /// `kill -9`, after saving where that is needed.
     async fn kill(&mut self);
-    /// Makes the broker write down what it holds.
-    async fn save(&self) {}
 
     /// A topic that nobody used before.
     async fn destination(&self) -> String;
@@ -43,4 +47,24 @@ pub(crate) trait Subject: Sized {
     async fn keep(&self, destination: &str);
     /// What was kept, repeats included, once all of `wanted` is among it.
     async fn kept(&self, destination: &str, wanted: &BTreeSet<String>) -> Vec<String>;
+}
+
+/// Looks again and again until all of `wanted` is among what is there.
+pub(crate) async fn all_among(
+    broker: &str,
+    wanted: &BTreeSet<String>,
+    mut look: impl AsyncFnMut() -> Vec<String>,
+) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let there = look().await;
+        let seen: BTreeSet<&String> = there.iter().collect();
+        let missing: Vec<_> = wanted.iter().filter(|id| !seen.contains(id)).collect();
+        if missing.is_empty() {
+            return there;
+        }
+        let (first, count) = (missing[0], missing.len());
+        assert!(begun.elapsed() < HEALED, "accepted and not in {broker}: {count}, the first is {first}");
+        be_slow(LOOK_AGAIN).await;
+    }
 }

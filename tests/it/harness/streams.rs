@@ -46,7 +46,7 @@ impl Sse {
     }
 
     /// Opens the stream; `None` when the gateway is away or does not serve it now.
-    pub(crate) async fn try_open(url: &str, headers: &[(&str, &str)]) -> Option<Sse> {
+    pub(crate) async fn open_if_served(url: &str, headers: &[(&str, &str)]) -> Option<Sse> {
         let mut request = http().get(url).header("Accept", "text/event-stream");
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -87,7 +87,6 @@ impl Fault {
         match self {
             Fault::ConnectTimeout => "no connection could be made in time",
             Fault::ReadTimeout => "it did not answer in time",
-            Fault::Stalled => "the request was not there to be sent",
             Fault::PoolExhausted => "all connections to it are busy",
             Fault::Refused => "it refused the connection",
             Fault::Dns => "its name cannot be resolved",

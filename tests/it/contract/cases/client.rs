@@ -5,6 +5,7 @@ use crate::contract::reader::{Reader, Stream, Target, Way, ways};
 use crate::contract::scene::{HEALED, Scene, at_rest};
 use crate::contract::subject::Subject;
 use crate::harness::streams::{CLIENT, Stalled};
+use crate::harness::wait::until;
 use definition::api::Qos;
 use definition::qos::EntrypointKind;
 
@@ -33,7 +34,7 @@ fn acknowledged<S: Subject>() -> Vec<Way> {
 pub(crate) async fn what_a_client_did_not_take_comes_back<S: Subject>() {
     let mut scene = Scene::<S>::empty().await;
     for way in acknowledged::<S>() {
-        scene.join(way, &format!("goer-{}", way.qos));
+        scene.join(way, &format!("goer-{}", way.qos)).await;
     }
     if scene.readers.is_empty() {
         return;
@@ -69,10 +70,13 @@ pub(crate) async fn a_slow_client_stops_the_pull<S: Subject>() {
     }
     let mut streams = Vec::new();
     for reader in &scene.readers {
-        let opening = crate::harness::wait::until("a slow client's stream", HEALED, async || {
-            Stream::open(&reader.target).await
+        // One that is called refuses every message meanwhile.
+        streams.push(if reader.target.way.is_stream() {
+            let opening = async || Stream::open(&reader.target).await;
+            Some(until("a slow client's stream", HEALED, opening).await)
+        } else {
+            None
         });
-        streams.push(opening.await);
     }
     let (before, memory) = (scene.subject.chaos().bytes().1, scene.gateway().process.memory_bytes());
     scene.produce_large(LARGE, LARGE_BYTES).await;
@@ -93,7 +97,10 @@ pub(crate) async fn a_slow_client_stops_the_pull<S: Subject>() {
     assert!(growth <= GROWTH_MAX_BYTES, "the gateway grew by {growth} bytes for slow clients");
 
     for (reader, stream) in scene.readers.iter_mut().zip(streams) {
-        reader.go_on(stream);
+        match stream {
+            Some(stream) => reader.go_on(stream),
+            None => reader.come_back(),
+        }
     }
     scene.judged().await;
     for reader in scene.readers.iter().filter(|reader| reader.qos() == Qos::AtMostOnce) {

@@ -1,8 +1,7 @@
 //! The broker goes and comes back, politely and not.
 
-use crate::contract::scene::{HEALED, Scene};
+use crate::contract::scene::Scene;
 use crate::contract::subject::Subject;
-use definition::api::Qos;
 
 /// Messages between two faults.
 const BATCH: usize = 300;
@@ -19,9 +18,7 @@ pub(crate) async fn readers_go_on_when_the_broker_is_back<S: Subject>() {
     if S::SURVIVES_KILL {
         scene.on_their_way(&ids).await;
     } else {
-        scene.complete(Qos::AtLeastOnce, HEALED).await;
         scene.judged().await;
-        scene.subject.save().await;
     }
     scene.subject.kill().await;
     scene.subject.restart().await;

@@ -1,13 +1,11 @@
 //! Apache Kafka, with librdkafka beside the product.
 
-use crate::contract::scene::HEALED;
-use crate::contract::subject::{Start, Subject};
+use crate::contract::subject::{Start, Subject, all_among};
 use crate::harness::chaos::Chaos;
 use crate::harness::definitions::{Endpoint, kafka_advanced, kafka_advanced_latest};
 use crate::harness::kafka::Broker;
 use crate::harness::records;
 use crate::harness::services::topic_at;
-use crate::harness::wait::until;
 use std::collections::BTreeSet;
 
 const PARTITIONS: i32 = 2;
@@ -64,11 +62,7 @@ impl Subject for Kafka {
     async fn keep(&self, _destination: &str) {}
 
     async fn kept(&self, destination: &str, wanted: &BTreeSet<String>) -> Vec<String> {
-        until("everything that was accepted to be in Kafka", HEALED, async || {
-            let there = records::everything(&self.broker.bootstrap(), destination).await;
-            let seen: BTreeSet<&String> = there.iter().collect();
-            wanted.iter().all(|id| seen.contains(id)).then_some(there)
-        })
-        .await
+        let bootstrap = self.broker.bootstrap();
+        all_among("Kafka", wanted, async || records::everything(&bootstrap, destination).await).await
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Fault {
     NoAnswer,
     /// The connection or a link of it is gone.
     Closed,
+    /// The connection was closed before anything was said.
+    HungUp,
     Credentials,
     Forbidden,
     Tls(Distrust),
@@ -59,6 +61,7 @@ impl Fault {
             | Fault::Unresolvable
             | Fault::NoAnswer
             | Fault::Closed
+            | Fault::HungUp
             | Fault::Busy
             | Fault::Full => true,
             Fault::Credentials
@@ -82,6 +85,11 @@ impl Fault {
                 unavailable(key::CONNECTION_FAILED, "Endpoint connection failed")
             }
             Fault::Closed => unavailable(key::CONNECTION_CLOSED, "Endpoint connection closed"),
+            Fault::HungUp => unavailable(
+                key::CONNECTION_FAILED,
+                "Endpoint connection failed: the broker closed the connection without an answer, as it does when it \
+                 expects TLS or another protocol",
+            ),
             Fault::Unresolvable => invalid("the broker's host has no address"),
             Fault::Credentials => invalid("the broker refused the credentials"),
             Fault::Forbidden => invalid("the broker does not give these credentials the right to this topic"),
