@@ -1,10 +1,13 @@
 //! One session with management: takes batches in, one after the other, and reports what became of them.
 
+mod owned;
+
 use super::holdings::{Checked, Finished, Holdings, Verdict};
 use super::status::Publisher;
-use super::{Applier, ApplyOutcome, Assignments, Degraded, Identity, Level, READABLE, apply};
+use super::{Applier, ApplyOutcome, Degraded, Identity, Level, READABLE, apply};
 use bytes::Bytes;
 use definition::consumer::{CAPABILITY_PUSH, PUSH_LEASE_MS, PUSH_VERSION};
+use owned::news;
 use proto::sync::v1::{
     self, ApplyReport, Batch, BatchKind, BootSource, Capability, Down, Drain, EnvironmentState, Health,
     Hello, Inventory, Up, Welcome, down, up,
@@ -224,15 +227,11 @@ impl<'a, A: Applier> Session<'a, A> {
                 })
             }
             Some(down::Message::Assign(assign)) => {
-                if let Some(owns) = self.applier.owns() {
-                    owns.assign(assign);
-                }
+                self.assigned(assign);
                 Ok(())
             }
             Some(down::Message::Revoke(revoke)) => {
-                if let Some(owns) = self.applier.owns() {
-                    owns.revoke(&revoke);
-                }
+                self.revoked(&revoke);
                 Ok(())
             }
             // Moves between management nodes: not in this version.
@@ -280,19 +279,6 @@ impl<'a, A: Applier> Session<'a, A> {
             owns.begin();
         }
         self.tell_news().await
-    }
-
-    /// What management has not heard of the push subscriptions that it gave to this gateway.
-    async fn tell_news(&mut self) -> Result<(), Ended> {
-        let Some(owns) = self.applier.owns() else { return Ok(()) };
-        let (drains, statuses) = owns.take_news();
-        if drains {
-            self.up.health(true).await?;
-        }
-        for status in statuses {
-            self.up.send(up::Message::SubscriptionStatus(status)).await?;
-        }
-        Ok(())
     }
 
     /// Everything that does not serve as it should, which management may have forgotten.
@@ -498,14 +484,6 @@ fn log(batch: &Batch, settled: &[ApplyOutcome], outcomes: &[ApplyOutcome]) {
         rejected = count(Level::Rejected) + settled.iter().filter(|o| o.level == Level::Rejected).count(),
         "applied"
     );
-}
-
-/// Waits for something that management has not heard; for ever where nothing is owned.
-async fn news(owns: Option<&Arc<Assignments>>) {
-    match owns {
-        Some(owns) => owns.news().await,
-        None => std::future::pending().await,
-    }
 }
 
 fn heartbeat_period() -> Duration {

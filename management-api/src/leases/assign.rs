@@ -2,7 +2,7 @@
 //!
 //! An owner that can go on keeps what it has, unless another one that could take it has at least two fewer. What has
 //! no owner goes to whoever has the fewest. Gateways that are about to stop get nothing and keep what they have until
-//! they give it back.
+//! they give it back; those that refused the API get nothing while there are others.
 
 use super::Owner;
 use crate::sync::tags_match;
@@ -22,6 +22,8 @@ pub(crate) struct Node {
     pub(crate) draining: bool,
     /// It was heard of within the time of a lease.
     pub(crate) alive: bool,
+    /// Ids of APIs whose newest content it refused.
+    pub(crate) refused: BTreeSet<String>,
 }
 
 /// A push subscription.
@@ -29,6 +31,7 @@ pub(crate) struct Node {
 pub(crate) struct Lease {
     pub(crate) subscription: Uuid,
     pub(crate) environment: String,
+    pub(crate) api: String,
     /// Tags of its API; `None`: the API is not deployed.
     pub(crate) tags: Option<Vec<String>>,
     /// Accepted, and started by its consumer.
@@ -54,6 +57,10 @@ impl Node {
 
     fn can_take(&self, lease: &Lease) -> bool {
         self.alive && self.ready && !self.draining && self.serves(lease)
+    }
+
+    fn refuses(&self, lease: &Lease) -> bool {
+        self.refused.contains(&lease.api)
     }
 }
 
@@ -84,9 +91,13 @@ pub(crate) fn assign(nodes: &[Node], leases: &[Lease], judge: bool) -> Vec<Move>
         .collect()
 }
 
-/// Whether an owner that serves a lease keeps it: it lives, or nobody else could take it.
+/// Whether an owner that serves a lease keeps it: it lives and did not refuse the API, or nobody else is better.
 fn keeps(node: &Node, lease: &Lease, nodes: &BTreeMap<&Owner, &Node>, judge: bool) -> bool {
-    node.alive || !judge || !nodes.values().any(|other| other.can_take(lease))
+    let mut others = nodes.values().filter(|other| other.can_take(lease));
+    if node.alive || !judge {
+        return !node.refuses(lease) || others.all(|other| other.refuses(lease));
+    }
+    others.next().is_none()
 }
 
 fn fewest<'a>(
@@ -95,7 +106,8 @@ fn fewest<'a>(
     lease: &Lease,
 ) -> Option<&'a Owner> {
     let able = nodes.iter().filter(|(_, node)| node.can_take(lease)).map(|(owner, _)| *owner);
-    able.min_by_key(|owner| load.get(*owner).copied().unwrap_or(0))
+    let refuses = |owner: &Owner| nodes.get(owner).is_none_or(|node| node.refuses(lease));
+    able.min_by_key(|owner| (refuses(owner), load.get(*owner).copied().unwrap_or(0)))
 }
 
 /// Moves one lease after the other from owners that could go on to those that have at least two fewer. Every step

@@ -10,7 +10,7 @@ use crate::db::Db;
 use crate::deploy_log::wake;
 use crate::subscriptions::failure;
 use crate::sync::jittered;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use definition::consumer::{PUSH_LEASE_MS, PushState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,8 @@ const RENEW_PERIOD: Duration = Duration::from_secs(2);
 const TRUST: Duration = Duration::from_millis(PUSH_LEASE_MS);
 /// Gateways are forgotten this long after their leases ended.
 const NODES_KEPT: TimeDelta = TimeDelta::hours(1);
+/// How often gateways are forgotten.
+const PURGE_PERIOD: Duration = Duration::from_secs(600);
 
 /// The keeper of one management node.
 pub(crate) struct Keeper {
@@ -42,6 +44,9 @@ pub(crate) struct Keeper {
     /// Another management node may have changed something.
     hint: Arc<Notify>,
     renewed: Option<Instant>,
+    purged: Option<Instant>,
+    /// There was something to own. Who owns nothing need not be known to live, which spares the store.
+    busy: bool,
     /// Since when every look succeeded.
     steady: Option<Instant>,
 }
@@ -49,7 +54,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub(crate) fn new(db: Db, roll: Arc<Roll>, hint: Arc<Notify>) -> (Keeper, watch::Receiver<Seen>) {
         let (picture, seen) = watch::channel(None);
-        (Keeper { db, roll, picture, hint, renewed: None, steady: None }, seen)
+        (Keeper { db, roll, picture, hint, renewed: None, purged: None, busy: false, steady: None }, seen)
     }
 
     /// Keeps until `shutdown`.
@@ -95,10 +100,8 @@ impl Keeper {
     /// One look: tells the store what this node knows, decides, and publishes. `news`: the roll changed.
     pub(super) async fn look(&mut self, news: bool) -> anyhow::Result<()> {
         let now = store::now(&self.db).await?;
-        if news || self.renewed.is_none_or(|at| at.elapsed() >= RENEW_PERIOD) {
-            store::renew(&self.db, now, &self.roll.rows(now)).await?;
-            store::purge(&self.db, now - NODES_KEPT).await?;
-            self.renewed = Some(Instant::now());
+        if self.busy && (news || self.renewed.is_none_or(|at| at.elapsed() >= RENEW_PERIOD)) {
+            self.renew(now).await?;
         }
         for owner in self.roll.gone() {
             store::forget(&self.db, &owner).await?;
@@ -114,7 +117,11 @@ impl Keeper {
                 }
             }
         }
-        let (nodes, mut leases) = store::read(&self.db, now).await?;
+        let (mut nodes, mut leases) = store::read(&self.db, now).await?;
+        if !std::mem::replace(&mut self.busy, !leases.is_empty()) && self.busy {
+            self.renew(now).await?;
+            (nodes, leases) = store::read(&self.db, now).await?;
+        }
         let judge = self.steady.is_some_and(|since| since.elapsed() >= TRUST);
         let moves = assign::assign(&nodes, &leases, judge);
         if !moves.is_empty() {
@@ -122,6 +129,17 @@ impl Keeper {
             leases = store::read(&self.db, now).await?.1;
         }
         self.publish(&leases);
+        Ok(())
+    }
+
+    /// Tells the store whom this node hears.
+    async fn renew(&mut self, now: DateTime<Utc>) -> sqlx::Result<()> {
+        store::renew(&self.db, now, &self.roll.rows(now)).await?;
+        self.renewed = Some(Instant::now());
+        if self.purged.is_none_or(|at| at.elapsed() >= PURGE_PERIOD) {
+            store::purge(&self.db, now - NODES_KEPT).await?;
+            self.purged = Some(Instant::now());
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use definition::consumer::PushState;
 use sqlx::QueryBuilder;
 use sqlx::types::Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Channel of the empty notifications that owners changed.
@@ -104,7 +104,7 @@ pub(super) async fn read(db: &Db, now: DateTime<Utc>) -> sqlx::Result<(Vec<Node>
     type NodeColumns =
         (String, String, Json<BTreeSet<String>>, Json<BTreeSet<String>>, bool, bool, DateTime<Utc>);
     type LeaseColumns =
-        (Uuid, String, String, bool, i64, Option<String>, Option<String>, Option<Json<Vec<String>>>);
+        (Uuid, String, String, String, bool, i64, Option<String>, Option<String>, Option<Json<Vec<String>>>);
     let nodes: Vec<NodeColumns> = on!(db db, pool => {
         sqlx::query_as(
             "select node_id, process_id, tags, environments, ready, draining, alive_until from push_node",
@@ -113,7 +113,7 @@ pub(super) async fn read(db: &Db, now: DateTime<Utc>) -> sqlx::Result<(Vec<Node>
     });
     let leases: Vec<LeaseColumns> = on!(db db, pool => {
         sqlx::query_as(
-            "select l.subscription_id, l.organization_id, l.environment_id, l.wanted, l.generation, l.node_id,
+            "select l.subscription_id, l.organization_id, l.environment_id, l.api_id, l.wanted, l.generation, l.node_id,
                     l.process_id, d.tags
              from push_lease l
              left join deployed d on d.organization_id = l.organization_id and d.environment_id = l.environment_id
@@ -123,8 +123,17 @@ pub(super) async fn read(db: &Db, now: DateTime<Utc>) -> sqlx::Result<(Vec<Node>
         )
         .fetch_all(pool).await?
     });
+    let refusals: Vec<(String, String)> = on!(db db, pool => {
+        sqlx::query_as("select node_id, id from gateway_issue where kind = 'api' and level = 'rejected'")
+            .fetch_all(pool).await?
+    });
+    let mut refused: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (node, api) in refusals {
+        refused.entry(node).or_default().insert(api);
+    }
     let node =
         |(node, process, Json(tags), Json(environments), ready, draining, alive_until): NodeColumns| Node {
+            refused: refused.get(&node).cloned().unwrap_or_default(),
             owner: Owner { node, process },
             tags,
             environments,
@@ -133,10 +142,11 @@ pub(super) async fn read(db: &Db, now: DateTime<Utc>) -> sqlx::Result<(Vec<Node>
             alive: alive_until > now,
         };
     let lease = |columns: LeaseColumns| {
-        let (subscription, organization, environment, wanted, generation, node, process, tags) = columns;
+        let (subscription, organization, environment, api, wanted, generation, node, process, tags) = columns;
         Lease {
             subscription,
             environment: crate::sync::environment_name(&Scope { organization, environment }),
+            api,
             tags: tags.map(|Json(tags)| tags),
             wanted,
             owner: node.zip(process).map(|(node, process)| Owner { node, process }),

@@ -16,6 +16,7 @@ fn node(name: &str) -> Node {
         ready: true,
         draining: false,
         alive: true,
+        refused: BTreeSet::new(),
     }
 }
 
@@ -23,6 +24,7 @@ fn lease(number: u128, owned: Option<&str>) -> Lease {
     Lease {
         subscription: Uuid::from_u128(number),
         environment: ENVIRONMENT.to_owned(),
+        api: "api".to_owned(),
         tags: Some(Vec::new()),
         wanted: true,
         owner: owned.map(owner),
@@ -102,6 +104,17 @@ fn only_who_carries_the_api_can_own() {
     assert_eq!(check(&nodes, &[undeployed]), "1→-");
     let unwanted = Lease { wanted: false, ..lease(1, Some("a")) };
     assert_eq!(check(&nodes, &[unwanted]), "1→-");
+}
+
+#[test]
+fn who_refused_the_api_gets_it_last() {
+    let refuses = |name: &str| Node { refused: BTreeSet::from(["api".to_owned()]), ..node(name) };
+    let two = [lease(1, Some("a")), lease(2, Some("a"))];
+    assert_eq!(check(&[refuses("a"), node("b")], &two), "1→b 2→b");
+    assert_eq!(check(&[node("a"), refuses("b")], &two), "");
+    let again = check(&[refuses("a"), refuses("b")], &two);
+    assert_eq!(again, "1→b", "whoever refused it may still run an earlier version");
+    assert_eq!(check(&[refuses("a")], &[lease(1, None)]), "1→a");
 }
 
 prop_compose! {
