@@ -52,7 +52,7 @@ impl Cause {
                 Cause::NoSasl
             } else if says("the token has expired") {
                 Cause::TokenExpired
-            } else if says("there is no token") {
+            } else if says("no token was given") {
                 Cause::NoToken
             } else if says("no token available") {
                 // The library tries to log in before it was given the first token.
@@ -203,7 +203,7 @@ mod tests {
         );
         let token = "Failed to acquire SASL OAUTHBEARER token: ";
         check(authentication, &format!("{token}the token has expired"), Cause::TokenExpired);
-        check(authentication, &format!("{token}there is no token"), Cause::NoToken);
+        check(authentication, &format!("{token}no token was given"), Cause::NoToken);
         let early = "OAUTHBEARER cannot log in because there is no token available; last error: ";
         assert_eq!(Cause::of(authentication, &format!("{early}(not available)")), None);
         check(authentication, &format!("{early}the token has expired"), Cause::TokenExpired);
