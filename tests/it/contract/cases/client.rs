@@ -18,7 +18,7 @@ const FETCHED_SHARE_MAX: f64 = 0.6;
 const GROWTH_MAX_BYTES: usize = 72 * 1024 * 1024;
 /// Messages for a client that goes while they are delivered, and their size: more than its socket takes.
 const LEFT_BEHIND: usize = 1_000;
-const LEFT_BEHIND_BYTES: usize = 4 * 1024;
+const LEFT_BEHIND_BYTES: usize = 24 * 1024;
 
 /// The acknowledged levels that SSE clients have.
 fn acknowledged<S: Subject>() -> Vec<Way> {

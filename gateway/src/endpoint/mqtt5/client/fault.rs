@@ -111,6 +111,18 @@ pub(super) fn closed() -> Failure {
     Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_CLOSED, "Endpoint connection closed")
 }
 
+/// The error of the socket that an error of the library comes from.
+fn io_behind(error: &StateError) -> Option<&IoError> {
+    let mut behind = std::error::Error::source(error);
+    while let Some(error) = behind {
+        if let Some(io) = error.downcast_ref() {
+            return Some(io);
+        }
+        behind = error.source();
+    }
+    None
+}
+
 fn of_io(error: &IoError) -> Cause {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) {
         return of_tls(tls);
@@ -203,7 +215,8 @@ fn of_state(error: &StateError) -> Cause {
             Cause::Credentials
         }
         StateError::ConnectionAborted => Cause::Closed,
-        StateError::Deserialization(_) => Cause::Protocol,
+        // The library reads an end of the connection as a packet that cannot be read.
+        StateError::Deserialization(_) => io_behind(error).map_or(Cause::Protocol, of_io),
         _ => Cause::Unreachable,
     }
 }
