@@ -92,9 +92,9 @@ impl Connected {
             .sasl_profile(profile)
             .open_with_stream(line)
             .await
-            .map_err(|error| match Fault::from(error) {
-                Fault::Closed => Fault::HungUp,
-                fault => fault,
+            .map_err(|error| {
+                let fault = Fault::from(error);
+                if matches!(fault, Fault::Closed) { Fault::HungUp } else { fault }
             })?;
         let sharing = greeting.offers_sharing();
         let session = Session::builder().buffer_size(FRAMES_WAITING).begin(&mut connection).await?;

@@ -162,6 +162,10 @@ impl From<io::Error> for Fault {
 }
 
 impl From<&rustls::Error> for Fault {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what the library tells apart beyond these means the same to a user"
+    )]
     fn from(error: &rustls::Error) -> Fault {
         tracing::warn!(%error, "a TLS connection to a broker failed");
         let distrust = match error {
@@ -180,7 +184,6 @@ impl From<&rustls::Error> for Fault {
                 | AlertDescription::CertificateExpired
                 | AlertDescription::CertificateRevoked,
             ) => Distrust::Client,
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the others all mean the same to a caller")]
             _ => Distrust::Other,
         };
         Fault::Tls(distrust)
@@ -213,10 +216,8 @@ impl From<OpenError> for Fault {
 
 /// A connection that is closed because nobody may be here was opened with the wrong credentials, or with none.
 fn connection_said(error: &definitions::Error) -> Fault {
-    match Fault::said(error) {
-        Fault::Forbidden => Fault::Credentials,
-        fault => fault,
-    }
+    let fault = Fault::said(error);
+    if matches!(fault, Fault::Forbidden) { Fault::Credentials } else { fault }
 }
 
 fn connection_stopped(reason: &ConnectionStopReason) -> Fault {
