@@ -4,7 +4,7 @@ mod owned;
 
 use super::holdings::{Checked, Finished, Holdings, Verdict};
 use super::status::Publisher;
-use super::{Applier, ApplyOutcome, Assignments, Degraded, Identity, Level, READABLE, apply};
+use super::{Applier, ApplyOutcome, Degraded, Identity, Level, READABLE, apply};
 use bytes::Bytes;
 use definition::consumer::{CAPABILITY_PUSH, PUSH_LEASE_MS, PUSH_VERSION};
 use owned::news;
@@ -12,6 +12,7 @@ use proto::sync::v1::{
     self, ApplyReport, Batch, BatchKind, BootSource, Capability, Down, Drain, EnvironmentState, Health,
     Hello, Inventory, Up, Welcome, down, up,
 };
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;

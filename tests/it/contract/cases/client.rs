@@ -10,15 +10,15 @@ use definition::api::Qos;
 use definition::qos::EntrypointKind;
 
 /// What a slow client does not take: far more than sockets and windows hold.
-const LARGE_BYTES: usize = 16 * 1024;
-const LARGE: usize = 2_000;
+const LARGE_BYTES: usize = 64 * 1024;
+const LARGE: usize = 500;
 /// Share of what waits that a gateway may have fetched for a client that takes nothing.
 const FETCHED_SHARE_MAX: f64 = 0.6;
 /// What the gateway may grow by for all slow clients together, bytes; everything would be 32 MiB each.
 const GROWTH_MAX_BYTES: usize = 72 * 1024 * 1024;
 /// Messages for a client that goes while they are delivered, and their size: more than its socket takes.
 const LEFT_BEHIND: usize = 1_000;
-const LEFT_BEHIND_BYTES: usize = 4 * 1024;
+const LEFT_BEHIND_BYTES: usize = 16 * 1024;
 
 /// The acknowledged levels that SSE clients have.
 fn acknowledged<S: Subject>() -> Vec<Way> {
