@@ -34,7 +34,7 @@ const KEYS: &[(&str, &str)] = &[
     ("gateway_listen", "address of the gateway's data plane, default 127.0.0.1:8082"),
     (
         "node_listen",
-        "address of health, readiness and metrics, default 127.0.0.1:18083 (management), :18082 (gateway)",
+        "address of health, readiness and metrics, default 127.0.0.1:18083 (management), :18082 (gateway, and the gateway of `dev`)",
     ),
     ("management", "comma-separated management sync addresses (http://host:8084) that a gateway connects to"),
     ("tags", "comma-separated sharding tags of a gateway; none: it serves every API"),

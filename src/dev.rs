@@ -21,7 +21,8 @@ const DATA_FOLDER: &str = ".tidegate";
 const SEAL_KEY_FILE: &str = "seal.key";
 /// Characters of the generated sync token.
 const SYNC_TOKEN_CHARS: usize = 43;
-/// A plane's node port is this much above its own: 18083 and 18082 unless the ports are chosen.
+/// A plane's node port is this much above its own, 18083 and 18082. The setting is for the gateway's: it is the one that
+/// tells about traffic.
 const NODE_PORT_OFFSET: u16 = 10_000;
 
 /// Runs until `shutdown`.
@@ -29,6 +30,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let rest = settings.address("rest_listen", "127.0.0.1:8083");
     let sync = settings.address("sync_listen", "127.0.0.1:8084");
     let data = settings.address("gateway_listen", "127.0.0.1:8082");
+    let node = settings.address("node_listen", &node_address(data).to_string());
     let database_url = settings.text("database_url").map(str::to_owned);
     let password = settings.secret("admin_password").unwrap_or_else(|| SecretString::from("admin"));
     let (api_key_header, api_key_parameter) =
@@ -63,7 +65,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: CancellationToken) -> 
     let management = management_api::start(management, metrics.clone(), shutdown.clone()).await?;
     let gateway = GatewayConfig {
         listen: data,
-        node_listen: node_address(data),
+        node_listen: node,
         management: vec![format!("http://{}", management.sync)],
         token,
         tags: Vec::new(),

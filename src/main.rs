@@ -2,7 +2,9 @@
 //! plane each, `openapi` prints the REST document.
 
 use clap::{Parser, Subcommand};
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 mod config;
@@ -37,10 +39,20 @@ enum Command {
     Openapi,
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+/// What ends the process is told in words, on one line when it has one reason; backtraces are for bugs.
+fn main() -> ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to be told that this cannot be written.
+            writeln!(std::io::stderr(), "tidegate: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<()> {
     if matches!(cli.command, Command::Openapi) {
-        use std::io::Write as _;
         return Ok(writeln!(std::io::stdout(), "{}", management_api::openapi().to_pretty_json()?)?);
     }
     let mut settings = config::Settings::read(cli.config.as_deref());

@@ -88,14 +88,20 @@ mod tests {
              http-proxy: request_response; \n\
              sse: subscribe; none,auto,at-most-once,at-least-once\n\
              sse-advanced: subscribe; none,auto,at-most-once,at-least-once\n\
-             websocket: publish,subscribe; none,auto"
+             websocket: publish,subscribe; none,auto\n\
+             webhook: subscribe; none,auto,at-most-once,at-least-once\n\
+             webhook-advanced: subscribe; none,auto,at-most-once,at-least-once"
         );
         pretty_assertions::assert_eq!(
             show(&catalogue.endpoints),
             "http-proxy: request_response; \n\
              kafka: publish,subscribe; none,auto\n\
              kafka-advanced: publish,subscribe; none,auto,at-most-once,at-least-once\n\
-             mock: publish,subscribe; none,auto,at-most-once,at-least-once"
+             mqtt5: publish,subscribe; none,auto,at-most-once,at-least-once\n\
+             mqtt5-advanced: publish,subscribe; none,auto,at-most-once,at-least-once\n\
+             mock: publish,subscribe; none,auto,at-most-once,at-least-once\n\
+             rabbitmq: publish,subscribe; none,auto,at-most-once,at-least-once\n\
+             solace: publish,subscribe; none,auto,at-most-once,at-least-once"
         );
     }
 

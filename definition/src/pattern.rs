@@ -3,7 +3,10 @@
 //!
 //! Most patterns need neither and run in linear time; for the others there is a limit on steps and on the text.
 
+mod java;
+
 use crate::policy::pattern::{Reading, compile};
+pub use java::{check_java, from_java};
 
 /// Greatest pattern, bytes.
 const PATTERN_MAX_BYTES: usize = 4096;

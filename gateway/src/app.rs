@@ -1,6 +1,6 @@
 //! The composition root: everything a gateway is made of, started and stopped in one place.
 
-use crate::consumers::{Consumers, close_at_their_end};
+use crate::consumers::close_at_their_end;
 use crate::endpoint::Shared;
 use crate::endpoint::http_proxy::{self, Upstream};
 use crate::endpoint::kafka::Clients;
@@ -98,28 +98,24 @@ impl Running {
 pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow::Result<Running> {
     let (listener, addr) = bind("clients", config.listen).await?;
     let (node_listener, node_addr) = bind("node API", config.node_listen).await?;
-    let clients = Clients::with_addresses(config.kafka_addresses);
-    let node_facts = NodeFacts {
-        id: config.node_id.clone().unwrap_or_default(),
-        tags: config.tags.clone(),
-        tenant: config.tenant,
-    };
     let limiter = Arc::new(match &config.rate_limit_store {
         Some(store) => Limiter::with_store(store)?,
         None => Limiter::default(),
     });
-    let consumers = Arc::<Consumers>::default();
-    tokio::spawn(close_at_their_end(Arc::clone(&consumers), shutdown.clone()));
     let shared = Shared {
-        kafka: Arc::new(clients),
+        kafka: Arc::new(Clients::with_addresses(config.kafka_addresses)),
         http: Arc::new(http_proxy::Clients::with_system_proxy(config.system_proxy)),
-        node: Arc::new(node_facts),
+        node: Arc::new(NodeFacts {
+            id: config.node_id.clone().unwrap_or_default(),
+            tags: config.tags.clone(),
+            tenant: config.tenant,
+        }),
         callback_networks: Arc::new(config.callback_networks),
         limiter: Arc::clone(&limiter),
-        consumers,
         key_names: key_names(config.api_key_header, config.api_key_parameter)?,
         ..Shared::default()
     };
+    tokio::spawn(close_at_their_end(Arc::clone(&shared.consumers), shutdown.clone()));
     let table = Arc::new(Table::new(shared));
     let sync_config = SyncConfig {
         management: config.management,
@@ -155,12 +151,7 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
         drain.signal(StopReason::Shutdown);
         served.shut_down().await;
         connections.close();
-        let given_back = async {
-            if let Err(error) = pushing.await {
-                tracing::error!(%error, "the dispatcher of push subscriptions panicked");
-            }
-            sync_stop.cancel();
-        };
+        let given_back = give_back(pushing, sync_stop);
         let grace = Duration::from_millis(SHUTDOWN_GRACE_MS);
         let (_, ended) = tokio::join!(given_back, tokio::time::timeout(grace, connections.wait()));
         if ended.is_err() {
@@ -173,6 +164,14 @@ pub async fn start(config: GatewayConfig, shutdown: CancellationToken) -> anyhow
     });
     tracing::info!(%addr, %node_addr, "the gateway listens");
     Ok(Running { addr, node_addr, ready, table, stopped })
+}
+
+/// Waits until push subscriptions were given back, then lets management go.
+async fn give_back(pushing: JoinHandle<()>, sync_stop: CancellationToken) {
+    if let Err(error) = pushing.await {
+        tracing::error!(%error, "the dispatcher of push subscriptions panicked");
+    }
+    sync_stop.cancel();
 }
 
 /// Ready is what sync says until the shutdown begins; balancers look at it, so it goes first.

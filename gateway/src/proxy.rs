@@ -159,7 +159,8 @@ pub(crate) fn reply(call: &mut Call) -> Reply {
     }
 }
 
-fn is_event_stream(content_type: &HeaderValue) -> bool {
+/// Whether an answer of this type has no end of its own.
+pub(crate) fn is_event_stream(content_type: &HeaderValue) -> bool {
     content_type.as_bytes().get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
 

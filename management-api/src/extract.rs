@@ -4,6 +4,7 @@ use crate::error::{ApiError, Problem, Result};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use bytes::Bytes;
 use definition::limits::{MANAGEMENT_BODY_MAX_BYTES, REQUEST_TIMEOUT_MS};
+use definition::token::Token;
 use definition::violation::Violation;
 use http::StatusCode;
 use http::request::Parts;
@@ -52,6 +53,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
         let query = axum::extract::Query::<T>::from_request_parts(parts, state).await;
         query.map(|query| Params(query.0)).map_err(|rejection| ApiError::bad_request(rejection.body_text()))
     }
+}
+
+/// The values of an enumeration that a query parameter lists; an unknown one would filter in silence.
+pub(crate) fn tokens<T: Token>(parameter: &'static str, labels: &[impl AsRef<str>]) -> Result<Vec<T>> {
+    let one = |label: &str| {
+        T::parse(label).ok_or_else(|| {
+            let known = T::LABELS.join(", ");
+            let message =
+                format!("query parameter `{parameter}` has the unknown value {label:?}, use {known}");
+            ApiError::from(Violation::new(parameter, "data.invalid", message))
+        })
+    };
+    labels.iter().map(|label| one(label.as_ref())).collect()
 }
 
 async fn read(request: Request) -> Result<Bytes> {

@@ -24,12 +24,17 @@ struct Dev {
 
 impl Dev {
     async fn start(folder: &Path) -> Dev {
+        Dev::start_with(folder, &[]).await
+    }
+
+    async fn start_with(folder: &Path, settings: &[(&str, String)]) -> Dev {
         let (rest, gateway) = (free_port_with(NODE_PORT_OFFSET), free_port_with(NODE_PORT_OFFSET));
         let sync = free_port();
         let mut process = tidegate("dev", folder);
         process.env("TIDEGATE_REST_LISTEN", format!("127.0.0.1:{rest}"));
         process.env("TIDEGATE_SYNC_LISTEN", format!("127.0.0.1:{sync}"));
         process.env("TIDEGATE_GATEWAY_LISTEN", format!("127.0.0.1:{gateway}"));
+        settings.iter().for_each(|(name, value)| process.env(name, value.as_str()));
         process.start();
         let mut dev =
             Dev { process, client: Client::new(rest), gateway: format!("http://127.0.0.1:{gateway}") };
@@ -139,5 +144,35 @@ async fn an_api_key_can_be_looked_up_after_a_restart() {
     assert_eq!(mode & 0o777, 0o600);
     let mut dev = Dev::start(&folder).await;
     assert_eq!(dev.client.get(&keys).await.expect(200, "the keys").json(), before);
+    dev.process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_it_from_starting_is_told_in_one_line() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = taken.local_addr().expect("an address");
+    let mut process = tidegate("gateway", &folder("taken"));
+    process.env("TIDEGATE_MANAGEMENT", "http://127.0.0.1:9");
+    process.env("TIDEGATE_SYNC_TOKEN", "0123456789abcdef");
+    process.env("TIDEGATE_NODE_LISTEN", "127.0.0.1:0");
+    process.env("TIDEGATE_GATEWAY_LISTEN", address.to_string());
+    process.env("RUST_BACKTRACE", "1");
+    process.start();
+    let status = until("the gateway to give up", SOON, async || process.exited()).await;
+    assert_eq!(status, "exit status: 1");
+    let output = process.output();
+    let told: Vec<&str> = output.lines().filter(|line| line.starts_with("tidegate: ")).collect();
+    let [line] = told[..] else { panic!("{output}") };
+    assert!(line.contains(&format!("cannot listen on {address}")) && line.contains("in use"), "{line}");
+    assert!(!output.contains("backtrace"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_node_address_of_dev_can_be_chosen() {
+    let node = free_port();
+    let mut dev =
+        Dev::start_with(&folder("dev"), &[("TIDEGATE_NODE_LISTEN", format!("127.0.0.1:{node}"))]).await;
+    let answer = http().get(format!("http://127.0.0.1:{node}/health")).send().await.expect("an answer");
+    Answer::read(answer).await.expect(200, "health");
     dev.process.stop().await;
 }

@@ -28,3 +28,4 @@ mod solace;
 mod solace_faults;
 mod sync;
 mod tidy;
+mod webhook;

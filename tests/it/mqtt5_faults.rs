@@ -34,7 +34,7 @@ impl Browser {
     async fn browse(&self) {
         loop {
             let again = until("the gateway to let the browser in", SOON, async || {
-                Sse::try_open(&self.url, &[(CLIENT, "browser")]).await.ok()
+                Sse::open_if_served(&self.url, &[(CLIENT, "browser")]).await
             });
             let mut sse = again.await;
             while let Some(event) = sse.whenever().await {

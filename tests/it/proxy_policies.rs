@@ -87,9 +87,10 @@ async fn a_cache_answers_until_its_time_is_over() {
     let origin = Origin::start("origin").await;
     let stack = Stack::start(Store::Sqlite, 1).await;
     let cache = step("cache", &json!({ "cacheName": "mine", "timeToLiveSeconds": 2, "scope": "API" }));
-    let api = stack.client.create_api(&proxy("/cache", &[("g", &origin)], &[cache])).await;
-    let resource = json!([{ "name": "mine", "type": "cache", "enabled": true, "configuration": {} }]);
-    stack.client.change_api(&api, |definition| definition["resources"] = resource).await;
+    let mut definition = proxy("/cache", &[("g", &origin)], &[cache]);
+    definition["resources"] =
+        json!([{ "name": "mine", "type": "cache", "enabled": true, "configuration": {} }]);
+    let api = stack.client.create_api(&definition).await;
     stack.client.create_keyless_plan(&api).await;
     stack.client.start(&api).await;
     stack.serves("/cache").await;
@@ -181,12 +182,13 @@ async fn users_of_the_definition_have_passwords_that_nobody_sees() {
     let basic =
         step("policy-basic-authentication", &json!({ "authenticationProviders": ["users"], "realm": "r" }));
     let who = shown("{#context.attributes['user']} {#context.attributes['user.roles']}");
-    let api = stack.client.create_api(&proxy("/basic", &[("g", &origin)], &[basic, who])).await;
-    let users = json!([{ "name": "users", "type": "auth-provider-inline-resource", "enabled": true, "configuration": {
+    let mut definition = proxy("/basic", &[("g", &origin)], &[basic, who]);
+    definition["resources"] = json!([{ "name": "users", "type": "auth-provider-inline-resource", "enabled": true, "configuration": {
         "users": [
             { "username": "ann", "password": "p1", "roles": ["a", "b"] }, { "username": "bob", "password": "p2" },
         ] } }]);
-    let changed = stack.client.change_api(&api, |definition| definition["resources"] = users).await;
+    let api = stack.client.create_api(&definition).await;
+    let changed = stack.client.change_api(&api, |definition| definition["description"] = json!("x")).await;
     let shown = &changed["resources"][0]["configuration"]["users"];
     assert_eq!((&shown[0]["password"], &shown[1]["password"]), (&json!("********"), &json!("********")));
     // Sent back with the masks and in another order, passwords stay with their users.

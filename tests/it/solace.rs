@@ -25,6 +25,13 @@ pub(crate) fn settings(url: &str, topic: &str) -> Value {
         "consumer": { "enabled": true, "topics": [topic] }, "producer": { "enabled": true, "topics": [topic] } })
 }
 
+/// The same without the writing side, for topics with wildcards.
+fn reading(url: &str, topic: &str) -> Value {
+    let mut settings = settings(url, topic);
+    settings["producer"] = Value::Null;
+    settings
+}
+
 async fn post(stack: &Stack, path: &str, body: &str) -> Answer {
     let sending = http().post(stack.gateways[0].http(path)).body(body.to_owned()).send();
     Answer::read(within("the answer to a POST", SOON, sending).await.expect("the gateway answers")).await
@@ -60,8 +67,8 @@ async fn what_is_posted_reaches_the_broker_and_every_kind_of_reader() {
     let mut world = Reader::open(broker.address(), "bridge/*").await;
     let mut auto = sse(&stack, 0, "/auto", "sse").await;
     let mut ws = Ws::open(&stack.gateways[0].ws(&format!("/auto?{CLIENT}=ws"))).await;
-    // The first GET makes the subscription that the second one reads.
-    assert_eq!(contents(&get(&stack, "/auto?limit=0", "get").await), [""; 0]);
+    // Makes the subscription that the GETs read.
+    drop(sse(&stack, 0, "/auto", "get").await);
     let mut none = (sse(&stack, 0, "/none", "a").await, sse(&stack, 0, "/none", "a").await);
     let mut live_ws = Ws::open(&stack.gateways[0].ws("/none")).await;
 
@@ -88,7 +95,7 @@ async fn what_is_posted_reaches_the_broker_and_every_kind_of_reader() {
 async fn a_subscription_stays_when_its_client_goes() {
     let broker = Broker::start().await;
     let stack = Stack::start(Store::Sqlite, 1).await;
-    let definition = api("/stay", &json!([{ "type": "sse" }]), &solace(settings(&broker.url(), "stay/>")));
+    let definition = api("/stay", &json!([{ "type": "sse" }]), &solace(reading(&broker.url(), "stay/>")));
     stack.serve("/stay", &definition).await;
     let first = sse(&stack, 0, "/stay", "somebody").await;
     drop(first);
@@ -159,7 +166,7 @@ async fn headers_and_facts_go_both_ways() {
     let colour = sent.0.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-colour"));
     assert_eq!(colour.map(|(_, value)| format!("{value:?}")), Some("String(\"red\")".to_owned()));
 
-    assert_eq!(contents(&get(&stack, "/facts?limit=0", "reader").await), [""; 0]);
+    drop(sse(&stack, 0, "/facts", "reader").await);
     let properties = Properties::builder()
         .message_id("id-1".to_owned())
         .correlation_id("corr".to_owned())
@@ -190,7 +197,7 @@ async fn wildcards_are_solace_s() {
     let stack = Stack::start(Store::Sqlite, 1).await;
     for (path, topic) in [("/one", "w/*/c"), ("/below", "w/>")] {
         let entrypoints = json!([{ "type": "sse", "qos": "none" }]);
-        stack.serve(path, &api(path, &entrypoints, &solace(settings(&broker.url(), topic)))).await;
+        stack.serve(path, &api(path, &entrypoints, &solace(reading(&broker.url(), topic)))).await;
     }
     let (mut one, mut below) = (sse(&stack, 0, "/one", "x").await, sse(&stack, 0, "/below", "x").await);
     for topic in ["w/a/b", "w/a/c", "v/a/c", "w/b"] {
@@ -240,7 +247,7 @@ async fn the_same_settings_work_over_mqtt() {
     let mut world = Reader::open(broker.address(), "aside").await;
     let mut auto = sse(&stack, 0, "/auto", "sse").await;
     let mut none = sse(&stack, 0, "/none", "x").await;
-    assert_eq!(contents(&get(&stack, "/auto?limit=0", "get").await), [""; 0]);
+    drop(sse(&stack, 0, "/auto", "get").await);
     let mut ws = Ws::open(&stack.gateways[0].ws(&format!("/auto?{CLIENT}=ws"))).await;
     post(&stack, "/auto", "posted").await.expect(202, "POST");
     assert_eq!(world.text().await, "posted", "both topics are written");

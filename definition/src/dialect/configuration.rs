@@ -9,6 +9,7 @@ use crate::reader::{Node, Stage, join};
 use crate::resource::ResourceSpec;
 use crate::secrets;
 use crate::security::SecuritySpec;
+use crate::strict;
 use crate::violation::Violation;
 
 /// `configuration` of an entrypoint.
@@ -27,6 +28,8 @@ pub(super) fn of_policy(node: &Node<'_>, spec: &PolicySpec, stored: Option<&Sett
     let sent = node.settings();
     let settings = of_plugin(node, Stage::Flows, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
     report(node, Stage::Flows, (spec.check)(&settings));
+    report(node, Stage::Flows, strict::of_policy(spec.id, &settings));
+    report(node, Stage::Flows, strict::expressions((spec.schema)().document(), &settings));
     sent.map(|_| settings)
 }
 
@@ -40,6 +43,7 @@ pub(super) fn of_resource(
     let settings =
         of_plugin(node, Stage::Resources, (spec.schema)(), sent.clone().unwrap_or_default(), stored);
     report(node, Stage::Resources, (spec.check)(&settings));
+    report(node, Stage::Resources, strict::expressions((spec.schema)().document(), &settings));
     sent.map(|_| settings)
 }
 
@@ -50,8 +54,8 @@ pub(super) fn of_security(
     stored: Option<&Settings>,
 ) -> Option<Settings> {
     let settings = of_plugin(node, Stage::Plans, (spec.schema)(), node.settings()?, stored);
-    let violations = (spec.check)(&settings);
-    report(node, Stage::Plans, violations);
+    report(node, Stage::Plans, (spec.check)(&settings));
+    report(node, Stage::Plans, strict::expressions((spec.schema)().document(), &settings));
     Some(settings)
 }
 
@@ -94,6 +98,8 @@ pub(super) fn of_endpoint(
     let settings = unmasked(node, Stage::EndpointGroups, schema, settings, stored);
     let settings = schema.complete(settings, part);
     report(node, Stage::EndpointGroups, schema.check(&settings, Part::Shared));
+    report(node, Stage::EndpointGroups, strict::of_endpoint(spec.id, &settings));
+    report(node, Stage::EndpointGroups, strict::expressions(schema.document(), &settings));
     Some(settings)
 }
 

@@ -3,7 +3,7 @@
 use super::{Context, configuration, cors};
 use crate::api::{ApiType, Flow, PathOperator, Selector, Step};
 use crate::api::{FlowExecution, FlowMode};
-use crate::expression::Template;
+use crate::expression::{SyntaxError, Template};
 use crate::policy::{self, Phase, PolicySpec};
 use crate::reader::{Node, Stage, quote};
 use crate::token::tokens;
@@ -95,7 +95,7 @@ fn read_selector(node: &Node<'_>, context: &Context<'_>) -> Option<(SelectorType
         },
         SelectorType::Condition => {
             let condition = node.get("condition");
-            check_expression(&condition);
+            check_condition(&condition);
             Selector::Condition { condition: condition.required_text() }
         }
     };
@@ -130,8 +130,8 @@ fn read_step(node: &Node<'_>, phase: Phase, context: &Context<'_>) -> Step {
     let policy = node.get("policy").required_text();
     let spec = spec(&node.get("policy"), &policy, phase, context);
     let (condition, message_condition) = (node.get("condition"), node.get("messageCondition"));
-    check_expression(&condition);
-    check_expression(&message_condition);
+    check_condition(&condition);
+    check_condition(&message_condition);
     Step {
         enabled: node.get("enabled").flag().unwrap_or(true),
         configuration: match spec {
@@ -183,11 +183,25 @@ fn spec(node: &Node<'_>, id: &str, phase: Phase, context: &Context<'_>) -> Optio
     Some(spec)
 }
 
-/// Reports an expression that cannot be parsed.
+/// Reports an expression that cannot be parsed, or never work.
 pub(super) fn check_expression(node: &Node<'_>) {
+    check_template(node, Template::parse);
+}
+
+/// As `check_expression`, for conditions, which need no braces.
+fn check_condition(node: &Node<'_>) {
+    check_template(node, Template::condition);
+}
+
+fn check_template(node: &Node<'_>, read: fn(&str) -> Result<Template, SyntaxError>) {
     let Some(text) = node.value().and_then(serde_json::Value::as_str) else { return };
-    if let Err(error) = Template::parse(text.trim()) {
-        node.wrong(Stage::Flows, format!("cannot be read as an expression: {error}"));
+    match read(text.trim()) {
+        Err(error) => node.wrong(Stage::Flows, format!("cannot be read as an expression: {error}")),
+        Ok(template) => {
+            for mistake in template.mistakes() {
+                node.wrong(Stage::Flows, format!("cannot work: {mistake}"));
+            }
+        }
     }
 }
 

@@ -160,8 +160,12 @@ fn selection_rule(node: &Node<'_>) {
     else {
         return;
     };
-    if let Err(error) = Template::condition(rule) {
-        node.wrong(Stage::Plans, format!("cannot be read as an expression: {error}"));
+    match Template::condition(rule) {
+        Err(error) => node.wrong(Stage::Plans, format!("cannot be read as an expression: {error}")),
+        Ok(rule) => rule
+            .mistakes()
+            .iter()
+            .for_each(|mistake| node.wrong(Stage::Plans, format!("cannot work: {mistake}"))),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::connector;
 use crate::connector::settings::Part;
 use crate::health_check::{self, HTTP_HEALTH_CHECK, HealthCheck, SERVICE as HEALTH_CHECK};
 use crate::reader::{Node, Stage, quote};
+use crate::strict;
 use serde_json::{Value, json};
 
 /// Services of an API.
@@ -163,6 +164,7 @@ fn check_configuration(
         }
         Ok(_) => {}
     }
+    configuration::report(&place, stage, strict::expressions(health_check::schema().document(), &settings));
     Some(settings)
 }
 

@@ -6,6 +6,7 @@
 pub mod ast;
 mod document;
 mod lexer;
+mod mistakes;
 mod needs;
 mod parser;
 mod print;

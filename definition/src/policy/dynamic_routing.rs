@@ -5,7 +5,6 @@ use crate::api::Settings;
 use crate::connector::settings::SettingsSchema;
 use crate::expression::Template;
 use crate::pattern::Pattern;
-use crate::secrets::has_credential;
 use crate::violation::Violation;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -55,19 +54,14 @@ impl DynamicRouting {
     /// Reads settings. Paths of violations are relative to them.
     pub fn parse(settings: &Settings) -> Result<DynamicRouting, Vec<Violation>> {
         let parsed: DynamicRouting = schema().read(settings)?;
-        let rules = || parsed.rules.iter().enumerate();
-        let mut violations: Vec<Violation> = rules()
+        let patterns = parsed.rules.iter().enumerate();
+        let violations: Vec<Violation> = patterns
             .filter_map(|(index, rule)| {
                 let error = Pattern::whole(rule.pattern.literal()?).err()?;
                 let message = format!("#/rules/{index}/pattern: {error}");
                 Some(Violation::new(format!("rules[{index}].pattern"), "data.invalid", message))
             })
             .collect();
-        for (index, _) in rules().filter(|(_, rule)| has_credential(rule.url.source())) {
-            let reason = "must not hold credentials, set a header instead";
-            let message = format!("#/rules/{index}/url: {reason}");
-            violations.push(Violation::new(format!("rules[{index}].url"), "data.invalid", message));
-        }
         if violations.is_empty() { Ok(parsed) } else { Err(violations) }
     }
 }
@@ -79,11 +73,9 @@ mod tests {
 
     #[test]
     fn a_pattern_that_cannot_be_read_is_refused_at_save() {
-        let settings =
-            json!({"rules": [{"pattern": "/a", "url": "http://u:p@h"}, {"pattern": "/(", "url": "x"}]});
+        let settings = json!({"rules": [{"pattern": "/a", "url": "x"}, {"pattern": "/(", "url": "x"}]});
         let wrong = check(settings.as_object().unwrap());
-        assert_eq!(wrong.len(), 2);
-        assert_eq!(wrong[1].message, "#/rules/0/url: must not hold credentials, set a header instead");
+        assert_eq!(wrong.len(), 1);
         assert_eq!(wrong[0].path, "rules[1].pattern");
         assert!(
             wrong[0].message.starts_with("#/rules/1/pattern: \"/(\" is no regular expression"),

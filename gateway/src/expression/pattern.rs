@@ -3,6 +3,7 @@
 //! Most patterns need neither and run in linear time; the others get a limit on steps and on the text.
 
 use super::error::EvaluationError;
+use definition::pattern::from_java;
 use moka::sync::Cache;
 use std::sync::{Arc, LazyLock};
 
@@ -40,7 +41,7 @@ impl Pattern {
             let message = format!("the pattern is longer than {PATTERN_MAX_BYTES} bytes");
             return Err(EvaluationError::new(message));
         }
-        let translated = translate(source);
+        let translated = from_java(source);
         let linear = regex::RegexBuilder::new(&translated)
             .size_limit(COMPILED_MAX_BYTES)
             .dfa_size_limit(COMPILED_MAX_BYTES)
@@ -98,65 +99,6 @@ fn backtracking(source: &str) -> Result<fancy_regex::Regex, EvaluationError> {
         .build()
         // The reason would repeat the pattern, which may come from a caller.
         .map_err(|_| EvaluationError::new("the pattern is not a regular expression"))
-}
-
-/// Names that Java gives to classes of ASCII characters.
-const POSIX: &[(&str, &str)] = &[
-    ("Lower", "lower"),
-    ("Upper", "upper"),
-    ("ASCII", "ascii"),
-    ("Alpha", "alpha"),
-    ("Digit", "digit"),
-    ("Alnum", "alnum"),
-    ("Punct", "punct"),
-    ("Graph", "graph"),
-    ("Print", "print"),
-    ("Blank", "blank"),
-    ("Cntrl", "cntrl"),
-    ("XDigit", "xdigit"),
-    ("Space", "space"),
-];
-
-/// From Java's dialect: its short classes mean ASCII characters, and it can quote with `\Q…\E`. Every replacement is a
-/// class in brackets, which is as good inside of another class.
-fn translate(source: &str) -> String {
-    let mut translated = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some((before, behind)) = rest.split_once('\\') {
-        translated.push_str(before);
-        let mut after = behind.chars();
-        let Some(escaped) = after.next() else {
-            translated.push('\\');
-            return translated;
-        };
-        rest = after.as_str();
-        match escaped {
-            'd' => translated.push_str("[0-9]"),
-            'D' => translated.push_str("[^0-9]"),
-            'w' => translated.push_str("[a-zA-Z0-9_]"),
-            'W' => translated.push_str("[^a-zA-Z0-9_]"),
-            's' => translated.push_str("[ \\t\\n\\x0B\\f\\r]"),
-            'S' => translated.push_str("[^ \\t\\n\\x0B\\f\\r]"),
-            'Q' => {
-                let (quoted, after) = rest.split_once("\\E").unwrap_or((rest, ""));
-                translated.push_str(&regex::escape(quoted));
-                rest = after;
-            }
-            'p' if rest.starts_with('{') => {
-                let name = rest[1..].split('}').next().unwrap_or_default();
-                match POSIX.iter().find(|(java, _)| *java == name) {
-                    Some((_, posix)) => {
-                        translated.push_str(&format!("[[:{posix}:]]"));
-                        rest = rest.get(name.len() + 2..).unwrap_or_default();
-                    }
-                    None => translated.push_str("\\p"),
-                }
-            }
-            other => translated.extend(['\\', other]),
-        }
-    }
-    translated.push_str(rest);
-    translated
 }
 
 /// Whether the pattern matches the whole text.

@@ -9,6 +9,7 @@ mod http_post;
 mod listener;
 mod protocols;
 mod proxy;
+mod proxy_expressions;
 mod proxy_faults;
 mod proxy_tls;
 mod proxy_upstream;

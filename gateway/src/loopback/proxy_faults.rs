@@ -3,6 +3,9 @@
 use super::backend::Backend;
 use super::proxy::proxy;
 use super::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -47,11 +50,11 @@ async fn nobody_is_switched_to_a_protocol_that_nobody_asked_for() {
 
 /// Answers once, and treats the second request of its first connection as `script` says.
 async fn second_request(reads_it: bool) -> Backend {
-    let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let first = Arc::new(AtomicBool::new(true));
     Backend::scripted(move |mut peer| {
-        let first = std::sync::Arc::clone(&first);
+        let first = Arc::clone(&first);
         async move {
-            let is_first = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+            let is_first = first.swap(false, Ordering::SeqCst);
             while let Some(head) = peer.head().await {
                 let length = if head.contains("content-length: 4") { 4 } else { 0 };
                 peer.bytes(length).await;
@@ -135,4 +138,31 @@ async fn an_answer_that_is_cut_off_is_cut_off_for_the_client() {
         let rest = client.rest().await;
         assert!(!rest.ends_with("0\r\n\r\n"), "{head}: {rest}");
     }
+}
+
+#[tokio::test]
+async fn silence_ends_answers_and_no_event_stream() {
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let backend = Backend::scripted(move |mut peer| {
+        let wait = Arc::clone(&wait);
+        async move {
+            if peer.head().await.unwrap().contains("/events") {
+                peer.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n").await;
+                wait.notified().await;
+                peer.send("data: 2\n\n").await;
+            } else {
+                peer.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbeg").await;
+            }
+            peer.closed().await;
+        }
+    })
+    .await;
+    let gateway = gateway(&backend, json!({"idleTimeout": 100})).await;
+    let mut events = gateway.get("/p/events", "").await;
+    events.until("data: 1\n\n").await;
+    // Begins later and is cut off: the time is over for the events as well.
+    assert!(gateway.get("/p/other", "").await.rest().await.ends_with("beg"));
+    go.notify_one();
+    events.until("data: 2\n\n").await;
 }

@@ -186,6 +186,12 @@ async fn a_store_that_cannot_be_read_is_named_when_the_api_is_deployed() {
     check(json!({"trustStore": {"type": "PEM", "path": "/does/not/exist"}}), "trustStore", "/does/not/exist")
         .await;
     check(json!({"trustStore": store(b"junk", PASSWORD)}), "trustStore", "cannot be opened").await;
+    let mut damaged = trust.clone();
+    // The count of its entries, and the file without its end.
+    damaged[8] = 0xFF;
+    for damaged in [&damaged[..], &trust[..trust.len() - 1], &trust[..12]] {
+        check(json!({"trustStore": store(damaged, PASSWORD)}), "trustStore", "is damaged").await;
+    }
 }
 
 #[tokio::test]

@@ -81,6 +81,37 @@ async fn both_sides_are_told_when_the_api_stops() {
 }
 
 #[tokio::test]
+async fn a_silent_connection_lives_as_long_as_somebody_is_there() {
+    let (target, _backend) = echo().await;
+    let settings = json!({"target": target, "http": {"idleTimeout": 50}});
+    let gateway = Gateway::start(&[proxy("p", settings)]).await;
+    let mut socket = open(&gateway).await.unwrap();
+    for _ in 0..3 {
+        // One per time limit: each was survived. The library answers it.
+        while !matches!(next(&mut socket).await, Message::Ping(_)) {}
+    }
+    socket.send(Message::text("hello")).await.unwrap();
+    while next(&mut socket).await != Message::text("hello") {}
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nobody_answers_is_given_up() {
+    let backend = Backend::scripted(|mut peer| async move {
+        peer.head().await;
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            .await;
+        peer.closed().await;
+    })
+    .await;
+    let settings = json!({"target": backend.url(""), "http": {"idleTimeout": 50}});
+    let gateway = Gateway::start(&[proxy("p", settings)]).await;
+    let handshake = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let answer = gateway.get("/p/x", handshake).await.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_refused_handshake_has_the_backends_status() {
     let backend = Backend::always("HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\nsecret").await;
     let gateway = Gateway::start(&[proxy("p", json!({"target": backend.url("")}))]).await;

@@ -36,7 +36,7 @@ async fn what_cannot_run_is_rejected_with_its_place() {
             edited("d", "/listeners/0/entrypoints/2/configuration", json!({"heartbeatIntervalInMs": 1})),
             "d CONNECTOR_CONFIGURATION listeners[0].entrypoints[2].configuration.heartbeatIntervalInMs",
         ),
-        (edited("e", "/endpointGroups/0/type", json!("mqtt5")), "e CONNECTOR_UNKNOWN endpointGroups[0].type"),
+        (edited("e", "/endpointGroups/0/type", json!("jms")), "e CONNECTOR_UNKNOWN endpointGroups[0].type"),
         (
             edited("f", &format!("{endpoint}/type"), json!("kafka")),
             "f CONNECTOR_UNKNOWN endpointGroups[0].endpoints[0].type",

@@ -48,6 +48,11 @@ impl Balancer {
         balancer
     }
 
+    /// Whether weights count.
+    pub(crate) fn is_weighted(&self) -> bool {
+        matches!(self.kind, LoadBalancerType::WeightedRoundRobin | LoadBalancerType::WeightedRandom)
+    }
+
     /// Replaces the members and begins anew; equal members change nothing.
     pub(crate) fn set_members(&self, members: Vec<Member>) {
         if self.members.load().members != members {

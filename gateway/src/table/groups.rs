@@ -91,12 +91,23 @@ impl DeployedGroup {
     pub(crate) fn refresh(&self) {
         for (secondary, balancer) in [(false, &self.primary), (true, &self.secondary)] {
             let endpoints = self.endpoints.iter().enumerate();
-            let available = endpoints
-                .filter(|(_, endpoint)| endpoint.secondary == secondary && endpoint.health.is_available());
+            let available = endpoints.filter(|(_, endpoint)| {
+                endpoint.secondary == secondary && endpoint.health.is_available() && self.shares(endpoint)
+            });
             balancer.set_members(
                 available.map(|(index, endpoint)| Member { index, weight: endpoint.weight }).collect(),
             );
         }
+    }
+
+    /// Whether an endpoint gets traffic at all: a weight of 0 means none, where weights count and not all are 0.
+    fn shares(&self, endpoint: &DeployedEndpoint) -> bool {
+        let weighted = self.primary.is_weighted();
+        let all_zero = || {
+            let same = self.endpoints.iter().filter(|other| other.secondary == endpoint.secondary);
+            same.map(|other| other.weight).max() == Some(0)
+        };
+        !weighted || endpoint.weight > 0 || all_zero()
     }
 
     fn choose(&self) -> Option<Choice<'_>> {
@@ -119,9 +130,12 @@ impl<'a> Choice<'a> {
         if failed.is_empty() || !failed.contains(&self.name()) {
             return self;
         }
-        let available = (0..self.group.endpoints.len())
-            .filter_map(|index| self.group.at(index))
-            .filter(|choice| choice.endpoint.health.is_available() && !failed.contains(&choice.name()));
+        let available =
+            (0..self.group.endpoints.len()).filter_map(|index| self.group.at(index)).filter(|choice| {
+                let endpoint = choice.endpoint;
+                let open = endpoint.health.is_available() && choice.group.shares(endpoint);
+                open && !failed.contains(&choice.name())
+            });
         // Primary endpoints first.
         available.min_by_key(|choice| choice.endpoint.secondary).unwrap_or(self)
     }
@@ -185,6 +199,25 @@ mod tests {
         assert_eq!(chosen(&groups, 1), "c", "the next group that can");
         report(&groups, 1, true);
         assert_eq!(chosen(&groups, 2), "b b");
+    }
+
+    #[test]
+    fn an_endpoint_without_weight_gets_nothing() {
+        let weighted = |weights: &[u32]| {
+            let mut group = group("g", &[("a", false), ("b", false)], &[Mode::Subscribe]);
+            for (endpoint, weight) in group.endpoints.iter_mut().zip(weights) {
+                endpoint.weight = *weight;
+            }
+            let kind = LoadBalancerType::WeightedRoundRobin;
+            Groups(vec![DeployedGroup::new(group.name, None, group.modes, kind, group.endpoints)])
+        };
+        let drained = weighted(&[1, 0]);
+        assert_eq!(chosen(&drained, 3), "a a a");
+        let failed = ["g/a".to_owned()];
+        assert_eq!(drained.choose(&[Mode::Subscribe]).unwrap().instead_of(&failed).name(), "g/a");
+        report(&drained, 0, false);
+        assert_eq!(chosen(&drained, 1), "-", "not even when it is the last one");
+        assert_eq!(chosen(&weighted(&[0, 0]), 4), "a b a b");
     }
 
     #[test]

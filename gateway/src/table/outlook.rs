@@ -171,7 +171,7 @@ mod tests {
         outlook.set("a", [1; 32], problem("x"));
         assert_eq!(known(&mut news), (true, Some((1, "x".into()))));
         outlook.set("a", [1; 32], problem("x"));
-        assert_eq!(known(&mut news).0, false, "nothing new");
+        assert!(!known(&mut news).0, "nothing new");
         outlook.set("a", [2; 32], problem("y"));
         outlook.set("a", [1; 32], None);
         assert_eq!(known(&mut news), (true, Some((2, "y".into()))), "the old version is not asked any more");

@@ -2,6 +2,7 @@
 //!
 //! A file that says JKS and holds PKCS12 is read all the same, as Java does: its own tools write such files.
 
+use super::jks_form;
 use super::private_key;
 use definition::connector::ssl::{KeyStore, Material, StoreFormat, TrustStore};
 use jks::KeyStore as Jks;
@@ -9,6 +10,7 @@ use p12_keystore::{KeyStore as Pkcs12, KeyStoreEntry, Pkcs12ImportPolicy, Privat
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
+use std::panic::catch_unwind;
 
 /// How a JKS file begins.
 const JKS_MAGIC: [u8; 4] = [0xFE, 0xED, 0xFE, 0xED];
@@ -73,11 +75,16 @@ fn pem_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String
 }
 
 fn open_jks(bytes: &[u8], password: &str) -> Result<Jks, String> {
-    let mut store = Jks::new();
-    store
-        .load(bytes, password.as_bytes())
-        .map_err(|error| format!("the JKS store cannot be opened, check its password: {error}"))?;
-    Ok(store)
+    const DAMAGED: &str = "the JKS store is damaged, or no JKS store: the lengths in it do not fit";
+    if !jks_form::is_whole(bytes) {
+        return Err(DAMAGED.to_owned());
+    }
+    let opened = catch_unwind(|| {
+        let mut store = Jks::new();
+        store.load(bytes, password.as_bytes()).map(|()| store)
+    });
+    let opened = opened.map_err(|_| DAMAGED)?;
+    opened.map_err(|error| format!("the JKS store cannot be opened, check its password: {error}"))
 }
 
 fn jks_trusted(bytes: &[u8], password: &str) -> Result<Vec<CertificateDer<'static>>, String> {

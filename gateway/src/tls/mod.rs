@@ -1,5 +1,6 @@
 //! TLS to brokers and backends: whom to trust, how strictly, and which certificate to show.
 
+mod jks_form;
 mod keystore;
 mod pem;
 mod private_key;

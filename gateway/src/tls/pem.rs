@@ -28,6 +28,10 @@ impl Pem {
     ///
     /// # Errors
     /// The store that cannot be used, with a path that begins with `at`.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a key that is in none of the older forms is in that of PKCS#8"
+    )]
     pub(crate) fn read(ssl: &Ssl, at: &str, seen: &mut Sha256) -> Result<Pem, FactoryError> {
         let wrong = |member: &str, message| FactoryError { path: format!("{at}{member}"), message };
         let mut pem = Pem::default();
@@ -65,7 +69,7 @@ fn armoured(label: &str, der: &[u8]) -> String {
         rest = behind;
     }
     // Writing to a text cannot fail.
-    write!(text, "-----END {label}-----\n").ok();
+    writeln!(text, "-----END {label}-----").ok();
     text
 }
 

@@ -10,7 +10,7 @@ use crate::audit::{self, store::Entry};
 use crate::auth::Actor;
 use crate::db::Tx;
 use crate::error::{ApiError, Result};
-use crate::extract::{Document, Params, id};
+use crate::extract::{Document, Params, id, tokens};
 use crate::scope::Scope;
 use crate::subscriptions::sweep;
 use crate::urls;
@@ -36,7 +36,7 @@ const NOT_FOUND: &str = "plan.notFound";
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
-    /// Statuses, separated by commas; unknown ones match nothing. Absent: `published`.
+    /// Statuses, separated by commas. Absent: `published`.
     #[param(example = "published,staging")]
     status: Option<String>,
     /// Security types, separated by commas. Absent: all.
@@ -46,7 +46,7 @@ pub(crate) struct ListParams {
 
 /// Lists the plans of an API in their order
 #[utoipa::path(get, path = "/v4/apis/{api}/plans", operation_id = "list_plans", tag = "Plans", params(InApi, ListParams),
-    responses((status = 200, description = "The plans", body = Vec<wire::Plan>), wire::Refusals))]
+    responses((status = 200, description = "The plans", body = Vec<wire::Plan>), wire::Invalid, wire::Refusals))]
 pub(crate) async fn list_plans(
     State(app): State<AppState>,
     _: Actor,
@@ -55,10 +55,16 @@ pub(crate) async fn list_plans(
     Params(params): Params<ListParams>,
 ) -> Result<Json<Vec<Value>>> {
     let api = find(&app, &scope, &path.api).await?;
-    let statuses: Vec<PlanStatus> =
-        params.status.as_deref().unwrap_or("published").split(',').filter_map(PlanStatus::parse).collect();
-    let securities =
-        params.security.map(|list| list.split(',').filter_map(PlanSecurityType::parse).collect::<Vec<_>>());
+    let listed = |list: Option<&str>| -> Option<Vec<String>> {
+        let labels = list?.split(',').map(str::trim).filter(|label| !label.is_empty());
+        Some(labels.map(str::to_owned).collect()).filter(|labels: &Vec<String>| !labels.is_empty())
+    };
+    let statuses: Vec<PlanStatus> = match listed(params.status.as_deref()) {
+        Some(labels) => tokens("status", &labels)?,
+        None => vec![PlanStatus::Published],
+    };
+    let securities = listed(params.security.as_deref());
+    let securities = securities.map(|labels| tokens::<PlanSecurityType>("security", &labels)).transpose()?;
     let matches = |plan: &&PlanRecord| {
         let security = plan.definition.security.security_type;
         statuses.contains(&plan.status) && securities.as_ref().is_none_or(|list| list.contains(&security))

@@ -42,7 +42,8 @@ pub(crate) async fn list_subscriptions(
 ) -> Result<Json<Value>> {
     let page = params.page_of(SIZE_DEFAULT)?;
     let application = applications::handlers::find(&app, &scope, &path.application).await?;
-    let filter = Filter { applications: Some(vec![application.id]), ..Filter::read(&pairs) };
+    let filter =
+        Filter { applications: Some(vec![application.id]), ..Filter::read(&pairs, list::OF_CONSUMERS)? };
     Ok(Json(list::page(&app, &scope, &filter, Expand::read(&pairs), page).await?))
 }
 

@@ -1,6 +1,6 @@
 //! The subscriptions of an API as a table, and whether a key could be used by an application.
 
-use super::list::{ApiFilterParams, Filter, Pairs};
+use super::list::{ApiFilterParams, Filter, OF_PUBLISHERS, Pairs};
 use super::{SubscriptionRecord, store};
 use crate::apis;
 use crate::app::AppState;
@@ -34,7 +34,7 @@ pub(crate) async fn export_subscriptions(
     Params(pairs): Params<Pairs>,
 ) -> Result<Response> {
     let api = apis::handlers::find(&app, &scope, &path.api).await?;
-    let filter = Filter { apis: Some(vec![api.id]), ..Filter::read(&pairs) };
+    let filter = Filter { apis: Some(vec![api.id]), ..Filter::read(&pairs, OF_PUBLISHERS)? };
     let (found, total) = store::list(&app.db, &scope, &filter, Page { number: 1, size: ROWS_MAX }).await?;
     if total > ROWS_MAX {
         let message =

@@ -39,7 +39,7 @@ pub(crate) async fn list_subscriptions(
 ) -> Result<Json<Value>> {
     let page = params.page_of(SIZE_DEFAULT)?;
     let api = apis::handlers::find(&app, &scope, &path.api).await?;
-    let filter = Filter { apis: Some(vec![api.id]), ..Filter::read(&pairs) };
+    let filter = Filter { apis: Some(vec![api.id]), ..Filter::read(&pairs, list::OF_PUBLISHERS)? };
     Ok(Json(list::page(&app, &scope, &filter, Expand::read(&pairs), page).await?))
 }
 

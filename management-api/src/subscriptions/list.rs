@@ -7,6 +7,7 @@ use crate::apis;
 use crate::app::AppState;
 use crate::applications;
 use crate::error::Result;
+use crate::extract::tokens;
 use crate::page::Page;
 use crate::plans;
 use crate::scope::Scope;
@@ -47,8 +48,8 @@ pub(crate) struct ApplicationFilterParams {
     plan: Option<String>,
     /// Ids of APIs, separated by commas.
     api: Option<String>,
-    /// Statuses, separated by commas.
-    #[param(default = "ACCEPTED", example = "ACCEPTED,PENDING")]
+    /// Statuses, separated by commas. Absent: those that are not over.
+    #[param(default = "PENDING,ACCEPTED,PAUSED", example = "ACCEPTED,PENDING")]
     status: Option<String>,
     /// The subscriptions of this API key.
     api_key: Option<String>,
@@ -93,25 +94,32 @@ const BETA: FilterNames = FilterNames {
     key: "api_key",
 };
 
+/// What the publisher sees who names no status.
+pub(crate) const OF_PUBLISHERS: &[SubscriptionStatus] = &[SubscriptionStatus::Accepted];
+
+/// What the consumer sees who names no status: also what waits for the publisher.
+pub(crate) const OF_CONSUMERS: &[SubscriptionStatus] =
+    &[SubscriptionStatus::Pending, SubscriptionStatus::Accepted, SubscriptionStatus::Paused];
+
 impl Filter {
-    /// Reads the beta's parameters.
-    pub(crate) fn read(pairs: &Pairs) -> Filter {
-        Filter::named(pairs, &BETA)
+    /// Reads the beta's parameters. `usual`: the statuses when none is named.
+    pub(crate) fn read(pairs: &Pairs, usual: &[SubscriptionStatus]) -> Result<Filter> {
+        Filter::named(pairs, &BETA, usual)
     }
 
-    /// Reads the parameters. Ids and statuses that do not exist match nothing.
-    pub(crate) fn named(pairs: &Pairs, names: &FilterNames) -> Filter {
+    /// Reads the parameters. Ids that do not exist match nothing; statuses that do not exist are refused.
+    pub(crate) fn named(pairs: &Pairs, names: &FilterNames, usual: &[SubscriptionStatus]) -> Result<Filter> {
         let ids = |name| values(pairs, name).map(|ids| ids.iter().filter_map(|id| id.parse().ok()).collect());
-        let statuses = values(pairs, names.statuses)
-            .map(|labels| labels.iter().filter_map(|label| SubscriptionStatus::parse(label)).collect());
+        let statuses =
+            values(pairs, names.statuses).map(|labels| tokens(names.statuses, &labels)).transpose()?;
         let key = pairs.iter().find(|(name, value)| name == names.key && !value.is_empty());
-        Filter {
+        Ok(Filter {
             apis: ids(names.apis),
             plans: ids(names.plans),
             applications: ids(names.applications),
-            statuses: statuses.unwrap_or_else(|| vec![SubscriptionStatus::Accepted]),
+            statuses: statuses.unwrap_or_else(|| usual.to_vec()),
             key_hash: key.map(|(_, key)| api_key_hash(key)),
-        }
+        })
     }
 }
 
@@ -213,15 +221,16 @@ mod tests {
 
     #[test]
     fn filters() {
-        let filter = Filter::read(&pairs(&[]));
+        let filter = Filter::read(&pairs(&[]), OF_PUBLISHERS).unwrap();
         assert_eq!(filter, Filter { statuses: vec![SubscriptionStatus::Accepted], ..Filter::default() });
         let id = Uuid::new_v4();
-        let filter = Filter::read(&pairs(&[
-            ("plan", &format!("{id},nope")),
+        let query = [
+            ("plan", &*format!("{id},nope")),
             ("status", "closed, PENDING"),
             ("application", "nope"),
             ("api_key", "abc"),
-        ]));
+        ];
+        let filter = Filter::read(&pairs(&query), OF_CONSUMERS).unwrap();
         assert_eq!(filter.plans, Some(vec![id]));
         assert_eq!(filter.applications, Some(Vec::new()), "an unknown id matches nothing");
         assert_eq!(filter.statuses, [SubscriptionStatus::Closed, SubscriptionStatus::Pending]);

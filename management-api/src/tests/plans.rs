@@ -60,12 +60,14 @@ async fn lists_filter_by_status_and_security(rest: Rest) {
         ("", 1),
         ("?status=STAGING,published", 2),
         ("?status=closed", 0),
-        ("?status=nonsense", 0),
         ("?security=KEY_LESS", 1),
         ("?status=staging&security=jwt", 0),
     ] {
         let plans = rest.get(&format!("{api}/plans{query}")).await.is(200).json();
         assert_eq!(plans.as_array().unwrap().len(), count, "{query}");
+    }
+    for query in ["?status=nonsense", "?status=published,nonsense", "?security=nonsense"] {
+        assert_eq!(rest.get(&format!("{api}/plans{query}")).await.refusal(), "400 data.invalid", "{query}");
     }
 }
 

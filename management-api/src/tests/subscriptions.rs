@@ -117,6 +117,13 @@ async fn a_manual_plan_waits_for_the_publisher(rest: Rest) {
     let ask = format!("{APPLICATIONS}/{other}/subscriptions?plan={plan}");
     let asked = rest.act(&ask).await.is(201).json();
     let url = format!("{api}/subscriptions/{}", asked["id"].as_str().unwrap());
+    let listed = async |of: String| rest.get(&of).await.json()["data"].as_array().unwrap().len();
+    assert_eq!(
+        listed(format!("{APPLICATIONS}/{other}/subscriptions")).await,
+        1,
+        "the consumer sees what waits"
+    );
+    assert_eq!(listed(format!("{api}/subscriptions?application={other}")).await, 0);
     let rejected = rest.post(&format!("{url}/_process"), &json!({"reason": "no"})).await.is(200).json();
     assert_eq!((&rejected["status"], &rejected["reason"]), (&json!("REJECTED"), &json!("no")));
     assert!(rejected["closed_at"].is_i64() && rejected.get("starting_at").is_none());
@@ -332,13 +339,17 @@ async fn lists_filter(rest: Rest) {
         (format!("{api}/subscriptions"), format!("plan={one}"), 0),
         (format!("{api}/subscriptions"), format!("plan={one},{two}&status=CLOSED"), 1),
         (format!("{api}/subscriptions"), "application=nope".to_owned(), 0),
-        (format!("{api}/subscriptions"), format!("application={application}&status=nope"), 0),
         (own.clone(), format!("api={}", last(&api)), 1),
         (own.clone(), format!("api={one}"), 0),
-        (own, "status=ACCEPTED,CLOSED&size=1&page=2".to_owned(), 1),
+        (own.clone(), "status=ACCEPTED,CLOSED&size=1&page=2".to_owned(), 1),
     ] {
         let found = rest.get(&format!("{list}?{query}")).await.is(200).json();
         assert_eq!(found["data"].as_array().unwrap().len(), count, "{list}?{query}: {found}");
+    }
+    for list in [format!("{api}/subscriptions"), own] {
+        let refused = rest.get(&format!("{list}?status=ACCEPTED,nope")).await;
+        assert_eq!(refused.refusal(), "400 data.invalid");
+        assert!(refused.text.contains("nope"), "{}", refused.text);
     }
     let list = rest.get(&format!("{api}/subscriptions")).await.json();
     assert_eq!(list["metadata"][&two], json!({"name": "api-key", "securityType": "API_KEY"}));

@@ -27,12 +27,14 @@ impl Ledger {
     }
 
     /// An id that counts as nothing yet: [`Ledger::answered`] decides.
+    #[allow(dead_code, reason = "only the soak sends one by one")]
     pub(crate) fn one(&mut self) -> String {
         self.next += 1;
         format!("m{:06}", self.next - 1)
     }
 
     /// Whether a message was acknowledged; if not, nobody has to get it and everybody may.
+    #[allow(dead_code, reason = "only the soak sends one by one")]
     pub(crate) fn answered(&mut self, id: String, acknowledged: bool) {
         let ids = if acknowledged { &mut self.produced } else { &mut self.doubtful };
         ids.insert(id);

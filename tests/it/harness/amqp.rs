@@ -12,8 +12,8 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 use std::time::Duration;
 
-/// How long one look at a starting node may take.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long one look at a starting node may take; a machine under load needs seconds for the handshakes.
+const LOOK: Duration = Duration::from_secs(5);
 /// Delivery mode of messages that survive a restart.
 const PERSISTENT: u8 = 2;
 

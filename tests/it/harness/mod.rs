@@ -23,6 +23,7 @@ pub(crate) mod rabbitmq;
 pub(crate) mod receiver;
 pub(crate) mod records;
 pub(crate) mod redis;
+pub(crate) mod rude;
 pub(crate) mod services;
 pub(crate) mod stack;
 pub(crate) mod streams;

@@ -227,11 +227,6 @@ impl Peer {
     pub(crate) async fn text(&mut self) -> String {
         String::from_utf8_lossy(&self.message().await.payload).into_owned()
     }
-
-    /// Whether nothing waits to be read.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.messages.is_empty()
-    }
 }
 
 async fn acknowledged(notices: Vec<PublishNotice>) {

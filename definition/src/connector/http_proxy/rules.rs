@@ -81,7 +81,7 @@ pub(crate) fn proxy_rules(proxy: &UpstreamProxy, found: &mut Vec<Violation>) {
     if !proxy.enabled || proxy.use_system_proxy {
         return;
     }
-    if proxy.host.as_deref().is_none_or(|host| host.trim().is_empty() || host.contains(['/', ' ', '@'])) {
+    if proxy.host.as_deref().is_none_or(|host| host.trim().is_empty() || host.contains(['/', ' '])) {
         let message = "proxy.host is required while the proxy is enabled: a host name or address";
         found.push(Violation::new("proxy.host", "data.invalid", message));
     }

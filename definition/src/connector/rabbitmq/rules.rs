@@ -90,9 +90,11 @@ fn side(name: &str, side: Option<SideSettings>, found: &mut Vec<Violation>) -> O
         found.push(invalid(&at, message));
         return None;
     };
-    let exchange = exchange.unwrap_or_default();
-    let exchange = required(&format!("{at}.name"), "name the exchange", Some(exchange), found);
-    short(&format!("{at}.name"), &exchange, found);
+    let place = format!("{at}.name");
+    let exchange = match exchange.filter(|exchange| !exchange.is_empty()) {
+        Some(exchange) => short(&place, &exchange, found),
+        None => required(&place, "name the exchange", None, found),
+    };
     let Some(kind) = kind else {
         let types = ExchangeType::LABELS.join(", ");
         found.push(invalid(&format!("{at}.type"), format!("{at}.type is required: one of {types}")));

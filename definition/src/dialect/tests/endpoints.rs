@@ -53,7 +53,7 @@ fn what_a_group_must_hold() {
     check(
         "/endpointGroups/0/type",
         json!("nope"),
-        r#"endpointGroups[0].type plugin.notFound {"plugin":"nope"} 404: endpointGroups[0].type names the unknown endpoint "nope", use one of http-proxy, kafka, kafka-advanced, mock
+        r#"endpointGroups[0].type plugin.notFound {"plugin":"nope"} 404: endpointGroups[0].type names the unknown endpoint "nope", use one of http-proxy, kafka, kafka-advanced, mock, mqtt5, mqtt5-advanced, rabbitmq, solace
 endpointGroups[0].endpoints[0].type api.endpointsGroup.type.invalid {"api.endpointsGroup[].type":"nope"}: endpointGroups[0].endpoints[0].type must be "nope", the type of its group"#,
     );
     check(
@@ -78,9 +78,9 @@ fn what_an_endpoint_must_hold() {
     );
     check(
         "/endpointGroups/0/endpoints/0/type",
-        json!("mqtt5"),
+        json!("jms"),
         r#"endpointGroups[0].endpoints[0].type api.endpointsGroup.type.invalid {"api.endpointsGroup[].type":"mock"}: endpointGroups[0].endpoints[0].type must be "mock", the type of its group
-endpointGroups[0].endpoints[0].type data.invalid: endpointGroups[0].endpoints[0].type mqtt5 is not available in this version, use one of http-proxy, kafka, kafka-advanced, mock"#,
+endpointGroups[0].endpoints[0].type data.invalid: endpointGroups[0].endpoints[0].type jms is not available in this version, use one of http-proxy, kafka, kafka-advanced, mock, mqtt5, mqtt5-advanced, rabbitmq, solace"#,
     );
     check(
         "/endpointGroups/0/endpoints/0/weight",

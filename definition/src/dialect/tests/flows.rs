@@ -47,12 +47,12 @@ flows[0].selectors[0].channelOperator data.invalid: flows[0].selectors[0].channe
 fn a_partial_selector_is_completed() {
     let flows = json!([{"name": "f", "selectors": [
         {"type": "channel", "entrypoints": ["http-post", "http-get"], "operations": ["PUBLISH"]},
-        {"type": "condition", "condition": "{#true}"},
+        {"type": "condition", "condition": "{#request.id != null}"},
     ]}]);
     let printed = json!([{"name": "f", "enabled": true, "selectors": [
         {"type": "channel", "operations": ["publish"], "channel": "/", "channelOperator": "STARTS_WITH",
          "entrypoints": ["http-post", "http-get"]},
-        {"type": "condition", "condition": "{#true}"},
+        {"type": "condition", "condition": "{#request.id != null}"},
     ], "request": [], "response": [], "subscribe": [], "publish": [], "tags": []}]);
     check_printed("/flows", flows, "/flows", &printed);
 }
@@ -109,4 +109,33 @@ fn flow_execution_wins_over_flow_mode() {
         &[("/flowMode", json!("default")), ("/flowExecution", json!({"mode": "BEST_MATCH"}))],
     );
     assert_eq!(create(&document).flow_execution.mode, crate::api::FlowMode::BestMatch);
+}
+
+#[test]
+fn what_could_never_work_is_refused() {
+    let step = |configuration: Value| {
+        json!([{"subscribe": [{"name": "s", "description": "d", "policy": "message-filtering", "configuration": configuration,
+            "condition": "#requets.id == 'a'", "messageCondition": "{#message.content matches '('}"}]}])
+    };
+    let found = faults(&with(mock_document(), &[("/flows", step(json!({"filter": "order"})))]));
+    let places: Vec<&str> = found.lines().filter_map(|line| line.split(' ').next()).collect();
+    let expected = ["condition", "messageCondition", "configuration.filter"]
+        .map(|place| format!("flows[0].subscribe[0].{place}"));
+    assert_eq!(places, expected, "{found}");
+    let path = json!({"filter": "{#jsonPath(#message.content, '$.a[') == 1}"});
+    let found = faults(&with(mock_document(), &[("/flows", step(path))]));
+    assert!(found.contains("the JSON path is not valid at character 4"), "{found}");
+}
+
+#[test]
+fn a_step_names_a_resource_of_the_api() {
+    let flows = json!([{"request": [{"name": "s", "description": "d", "policy": "policy-basic-authentication",
+        "configuration": {"authenticationProviders": ["users"]}}]}]);
+    let found = faults(&with(mock_document(), &[("/flows", flows.clone())]));
+    let place = "flows[0].request[0].configuration.authenticationProviders[0] data.invalid: ";
+    assert!(found.starts_with(place) && found.contains("\"users\" does not exist"), "{found}");
+    let users = json!([{"name": "users", "type": "auth-provider-inline-resource", "configuration":
+        {"users": [{"username": "u", "password": "p"}]}}]);
+    let document = with(mock_document(), &[("/flows", flows), ("/resources", users)]);
+    assert_eq!(faults(&document), "accepted");
 }

@@ -8,6 +8,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 mod analytics;
+mod credentials;
 mod documents;
 mod endpoints;
 mod flows;

@@ -270,8 +270,8 @@ mod tests {
     fn join(
         fanouts: &Arc<Fanouts<&'static str>>,
         begun: &Arc<AtomicUsize>,
-    ) -> (Reader, mpsc::UnboundedSender<&'static str>) {
-        let (say, mut said) = mpsc::unbounded_channel();
+    ) -> (Reader, mpsc::Sender<&'static str>) {
+        let (say, mut said) = mpsc::channel(4);
         let begun = Arc::clone(begun);
         let reader = fanouts.join("key", move |feed| async move {
             begun.fetch_add(1, Ordering::SeqCst);
@@ -300,11 +300,11 @@ mod tests {
         let (fanouts, begun) = (Arc::default(), Arc::default());
         let (mut first, say) = join(&fanouts, &begun);
         first.started().await;
-        say.send("a").expect("the source listens");
+        say.try_send("a").expect("the source listens");
         assert_eq!(text(&mut first).await, "a");
         let (mut second, unused) = join(&fanouts, &begun);
         assert!(unused.is_closed(), "the second start is not used");
-        say.send("b").expect("the source listens");
+        say.try_send("b").expect("the source listens");
         assert_eq!((text(&mut first).await, text(&mut second).await), ("b".to_owned(), "b".to_owned()));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
     }
@@ -318,7 +318,7 @@ mod tests {
         drop(second);
         say.closed().await;
         let (mut third, say) = join(&fanouts, &begun);
-        say.send("c").expect("the source listens");
+        say.try_send("c").expect("the source listens");
         assert_eq!((text(&mut third).await, begun.load(Ordering::SeqCst)), ("c".to_owned(), 2));
     }
 
@@ -326,7 +326,7 @@ mod tests {
     async fn a_failure_of_the_source_comes_after_what_was_there() {
         let (fanouts, begun) = (Arc::default(), Arc::default());
         let (reader, say) = join(&fanouts, &begun);
-        say.send("last").and_then(|()| say.send("break")).expect("the source listens");
+        say.try_send("last").and_then(|()| say.try_send("break")).expect("the source listens");
         let items: Vec<_> = reader.into_stream().collect().await;
         let items: Vec<String> = items
             .into_iter()

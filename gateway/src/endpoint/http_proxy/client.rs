@@ -12,7 +12,9 @@ use super::pool::{self, Pool};
 use super::target::Origin;
 use super::transport::Transport;
 use crate::call::body::Body;
+use crate::proxy::is_event_stream;
 use definition::connector::http_proxy::HttpSettings;
+use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -230,7 +232,9 @@ impl Client {
             lease.finished().await;
             return response.map(|_| Body::Empty);
         }
-        let patience = limit(self.http.idle_timeout);
+        // Events come when there are any. That the backend is there at all is what its system is asked about.
+        let events = response.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);
+        let patience = limit(self.http.idle_timeout).filter(|_| !events);
         response.map(|incoming| Body::stream(AnswerBody::new(incoming, lease, patience)))
     }
 

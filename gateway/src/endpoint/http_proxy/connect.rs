@@ -8,11 +8,19 @@ use super::upstream::Upstream;
 use crate::networks::CallbackNetworks;
 use crate::seldom::warn_seldom;
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+
+/// Silence after which the backend's system is asked whether it is there, and the pause between two such questions,
+/// milliseconds.
+const KEEP_ALIVE_AFTER_MS: u64 = 30_000;
+const KEEP_ALIVE_INTERVAL_MS: u64 = 10_000;
+/// Questions without an answer after which the connection is given up.
+const KEEP_ALIVE_TRIES: u32 = 3;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +84,14 @@ impl Connector {
     }
 }
 
+/// How a backend that is gone without a word is noticed, also by those who only wait for it.
+fn keep_alive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(Duration::from_millis(KEEP_ALIVE_AFTER_MS))
+        .with_interval(Duration::from_millis(KEEP_ALIVE_INTERVAL_MS))
+        .with_retries(KEEP_ALIVE_TRIES)
+}
+
 /// The first address that answers, of those that may be connected to.
 async fn dial(place: (&str, u16), networks: Option<&CallbackNetworks>) -> Result<TcpStream, Fault> {
     let addresses = tokio::net::lookup_host(place).await.map_err(|_| Fault::Dns)?;
@@ -89,7 +105,9 @@ async fn dial(place: (&str, u16), networks: Option<&CallbackNetworks>) -> Result
         match TcpStream::connect(address).await {
             Ok(tcp) => {
                 // Requests are written in one piece; the last one of a body must not wait for an acknowledgement.
-                tcp.set_nodelay(true).map_err(|error| Fault::of_connect(&error))?;
+                let set =
+                    tcp.set_nodelay(true).and_then(|()| SockRef::from(&tcp).set_tcp_keepalive(&keep_alive()));
+                set.map_err(|error| Fault::of_connect(&error))?;
                 return Ok(tcp);
             }
             Err(error) => last = Fault::of_connect(&error),

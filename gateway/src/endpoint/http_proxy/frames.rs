@@ -57,6 +57,16 @@ impl Frames {
     }
 }
 
+/// An empty ping of a server.
+pub(super) fn ping() -> Vec<u8> {
+    vec![0x89, 0x00]
+}
+
+/// An empty ping of a client; a mask of nothing masks nothing.
+pub(super) fn masked_ping() -> Vec<u8> {
+    [&[0x89, 0x80][..], &rand::random::<[u8; 4]>()].concat()
+}
+
 /// A close frame of a server.
 pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     let mut frame = vec![0x88, u8::try_from(2 + reason.len()).unwrap_or(2)];
@@ -106,7 +116,7 @@ mod tests {
 
     #[test]
     fn close_frames_are_frames() {
-        for frame in [close(1012, "Service Restart"), masked_close(1001)] {
+        for frame in [close(1012, "Service Restart"), masked_close(1001), ping(), masked_ping()] {
             let mut tracker = Frames::default();
             tracker.passed(&frame[..frame.len() - 1]);
             assert!(!tracker.between());

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 /// Buffer of each direction, bytes.
@@ -26,7 +27,8 @@ pub(super) struct Relay {
     pub(super) backend: Transport,
     /// What the backend sent behind its handshake.
     pub(super) early: Bytes,
-    /// Greatest time without a byte in either direction.
+    /// Time without a byte in either direction after which both sides are asked whether they are there, and after which
+    /// the connection is given up when neither says so.
     pub(super) patience: Option<Duration>,
     pub(super) stop: StopWatch,
 }
@@ -39,14 +41,15 @@ impl Relay {
         let (mut from_backend, mut to_backend) = tokio::io::split(backend);
         let (mut up, mut down) = (Frames::default(), Frames::default());
         let moved = AtomicBool::new(false);
+        let (ask_backend, ask_client) = (Ask::new(frames::masked_ping()), Ask::new(frames::ping()));
         let reason = tokio::select! {
             _ = async {
                 tokio::join!(
-                    pump(Bytes::new(), &mut from_client, &mut to_backend, &mut up, &moved),
-                    pump(early, &mut from_backend, &mut to_client, &mut down, &moved),
+                    pump(Bytes::new(), &mut from_client, &mut to_backend, &mut up, &ask_backend, &moved),
+                    pump(early, &mut from_backend, &mut to_client, &mut down, &ask_client, &moved),
                 )
             } => return,
-            () = silence(patience, &moved) => return,
+            () = silence(patience, &moved, [&ask_backend, &ask_client]) => return,
             reason = stop.wait() => reason,
         };
         let (code, text) = match reason {
@@ -72,18 +75,40 @@ impl Relay {
     }
 }
 
-/// Copies one direction to its end, and passes the end on.
+/// A ping for one side, and when it is due.
+struct Ask {
+    frame: Vec<u8>,
+    due: Notify,
+}
+
+impl Ask {
+    fn new(frame: Vec<u8>) -> Ask {
+        Ask { frame, due: Notify::new() }
+    }
+}
+
+/// Copies one direction to its end, and passes the end on. A ping that is due goes between two frames, or not at all:
+/// who is in the middle of a frame is there.
 async fn pump<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     early: Bytes,
     from: &mut R,
     to: &mut W,
     frames: &mut Frames,
+    ask: &Ask,
     moved: &AtomicBool,
 ) -> io::Result<()> {
     pass(&early, to, frames).await?;
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let count = from.read(&mut buffer).await?;
+        let count = tokio::select! {
+            count = from.read(&mut buffer) => count?,
+            () = ask.due.notified() => {
+                if frames.between() {
+                    pass(&ask.frame, to, frames).await?;
+                }
+                continue;
+            }
+        };
         if count == 0 {
             return to.shutdown().await;
         }
@@ -105,13 +130,19 @@ async fn pass<W: AsyncWrite + Unpin>(mut bytes: &[u8], to: &mut W, frames: &mut 
     to.flush().await
 }
 
-/// Returns when nothing moved for that long.
-async fn silence(patience: Option<Duration>, moved: &AtomicBool) {
+/// Returns when nothing moved for that long, and nobody answered for as long again.
+async fn silence(patience: Option<Duration>, moved: &AtomicBool, sides: [&Ask; 2]) {
     let Some(patience) = patience else { return std::future::pending().await };
+    let mut asked = false;
     loop {
         tokio::time::sleep(patience).await;
-        if !moved.swap(false, Ordering::Relaxed) {
+        let silent = !moved.swap(false, Ordering::Relaxed);
+        if silent && asked {
             return;
         }
+        if silent {
+            sides.iter().for_each(|side| side.due.notify_one());
+        }
+        asked = silent;
     }
 }

@@ -182,6 +182,10 @@ fn tls_cause(connection: &Connection, server: &str, error: &io::Error) -> Option
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what the library tells apart beyond these means the same to a user"
+)]
 fn certificate_cause(reason: &CertificateError) -> Option<Cause> {
     match reason {
         CertificateError::UnknownIssuer => Some(Cause::Untrusted),

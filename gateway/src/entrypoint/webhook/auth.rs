@@ -14,7 +14,7 @@ use url::Url;
 pub(super) enum Authorization {
     None,
     Fixed(HeaderValue),
-    Granted(TokenSource),
+    Granted(Box<TokenSource>),
 }
 
 /// Why there are no credentials.
@@ -79,7 +79,7 @@ impl Authorization {
 
 fn granted(url: &Url, grant: Grant) -> Result<Authorization, String> {
     let place = Caller::place(url).map_err(|reason| format!("the token endpoint {reason}"))?;
-    Ok(Authorization::Granted(TokenSource::new(place, authority(url), grant)))
+    Ok(Authorization::Granted(Box::new(TokenSource::new(place, authority(url), grant))))
 }
 
 /// Keeps a value out of logs.

@@ -71,9 +71,10 @@ impl Delivery<'_> {
                 counter.increment(1);
                 Ok(())
             }
-            Err(undelivered) => {
+            Err(Undelivered::Closing) => Err(Undelivered::Closing),
+            Err(failed @ Undelivered::Failed(_)) => {
                 self.meter.failed.increment(1);
-                Err(undelivered)
+                Err(failed)
             }
         }
     }

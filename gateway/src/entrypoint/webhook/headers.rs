@@ -43,7 +43,7 @@ pub(super) fn merge(sources: &Sources<'_>) -> HeaderMap {
         &mut headers,
         sources.message.iter().filter_map(|(name, value)| {
             let name = HeaderName::try_from(name.trim()).ok()?;
-            Some((name, HeaderValue::try_from(value.as_str()).ok()?))
+            Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
         }),
     );
     let own = sources.subscription.iter().map(|(name, value)| (name.clone(), value.clone()));

@@ -4,7 +4,7 @@ use super::{Ended, PushRun};
 use crate::call::body::Body;
 use crate::call::request::Request;
 use crate::call::{Call, Consumer};
-use crate::endpoint::{StartingCursor, SubscribeRequest};
+use crate::endpoint::{StartingCursor, SubscribeRequest, evaluated};
 use crate::flow::bridge::Received;
 use crate::flow::{Chosen, Door};
 use crate::http::ids::Ids;
@@ -50,6 +50,7 @@ pub(super) async fn open(
         return Err(refused(&mut call).await.unwrap_or(Ended::Completed));
     }
     let endpoint = process::choose(api, entrypoint, EntrypointKind::Webhook, &call).map_err(failed)?;
+    let evaluated = evaluated::attributes(&*endpoint, &mut call).await.map_err(failed)?;
     let received = Received::default();
     let endpoint = process::bridged(endpoint, &chosen, &mut call, &received).await.map_err(failed)?;
     let request = SubscribeRequest {
@@ -59,7 +60,7 @@ pub(super) async fn open(
         limit: None,
         limit_duration: None,
         starting_cursor: StartingCursor::default(),
-        attributes: call.attributes.shared(),
+        attributes: evaluated,
     };
     let messages = endpoint.subscribe(request).await.map_err(failed)?;
     process::response_flows(&mut call, &chosen).await.map_err(failed)?;

@@ -8,74 +8,11 @@ use crate::expression::evaluate::Evaluator;
 use crate::expression::number;
 use crate::expression::pattern::Pattern;
 use crate::expression::value::Value;
+use definition::json_path::{self, Relation};
 use std::cmp::Ordering;
 
-#[derive(Debug)]
-pub(super) enum Condition {
-    Any(Vec<Condition>),
-    All(Vec<Condition>),
-    Not(Box<Condition>),
-    Exists(Operand),
-    Compare(Operand, Relation, Operand),
-}
-
-#[derive(Debug)]
-pub(super) enum Operand {
-    Value(Value),
-    Pattern(String),
-    /// From the element (`@`) or from the document (`$`).
-    Path {
-        from_root: bool,
-        path: Path,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relation {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Matches,
-    In,
-    NotIn,
-    SubsetOf,
-    AnyOf,
-    NoneOf,
-    Size,
-    Empty,
-    Contains,
-}
-
-impl Relation {
-    /// Longest first.
-    pub(super) const SYMBOLS: &[(&str, Relation)] = &[
-        ("==", Relation::Equal),
-        ("=~", Relation::Matches),
-        ("!=", Relation::NotEqual),
-        ("<>", Relation::NotEqual),
-        ("<=", Relation::LessOrEqual),
-        (">=", Relation::GreaterOrEqual),
-        ("<", Relation::Less),
-        (">", Relation::Greater),
-    ];
-
-    pub(super) fn from_word(word: &str) -> Option<Relation> {
-        Some(match word.to_ascii_lowercase().as_str() {
-            "in" => Relation::In,
-            "nin" => Relation::NotIn,
-            "subsetof" => Relation::SubsetOf,
-            "anyof" => Relation::AnyOf,
-            "noneof" => Relation::NoneOf,
-            "size" => Relation::Size,
-            "empty" => Relation::Empty,
-            "contains" => Relation::Contains,
-            _ => return None,
-        })
-    }
-}
+pub(super) type Operand = json_path::Operand<Value>;
+pub(super) type Condition = json_path::Condition<Value>;
 
 /// Whether a condition holds for an element.
 pub(super) fn holds(

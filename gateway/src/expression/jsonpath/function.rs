@@ -7,43 +7,8 @@ use crate::expression::error::EvaluationError;
 use crate::expression::evaluate::Evaluator;
 use crate::expression::number;
 use crate::expression::value::Value;
+use definition::json_path::FunctionName as Name;
 use std::sync::Arc;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name {
-    Min,
-    Max,
-    Average,
-    Deviation,
-    Sum,
-    Length,
-    Keys,
-    Concat,
-    Append,
-    First,
-    Last,
-    Index,
-}
-
-impl Name {
-    pub(super) fn from_spelling(spelling: &str) -> Option<Name> {
-        Some(match spelling {
-            "min" => Name::Min,
-            "max" => Name::Max,
-            "avg" => Name::Average,
-            "stddev" => Name::Deviation,
-            "sum" => Name::Sum,
-            "length" | "size" => Name::Length,
-            "keys" => Name::Keys,
-            "concat" => Name::Concat,
-            "append" => Name::Append,
-            "first" => Name::First,
-            "last" => Name::Last,
-            "index" => Name::Index,
-            _ => return None,
-        })
-    }
-}
 
 /// The function's value for what the path led to.
 pub(super) fn apply(

@@ -3,69 +3,37 @@
 
 mod filter;
 mod function;
-mod parse;
 mod scan;
 mod walk;
 
+use super::document;
 use super::error::EvaluationError;
 use super::evaluate::Evaluator;
 use super::value::Value;
+use definition::json_path::{self, Literal};
 use moka::sync::Cache;
 use std::sync::{Arc, LazyLock};
 
-/// Greatest path, bytes.
-const PATH_MAX_BYTES: usize = 2048;
 /// Paths that stay parsed, entries over all APIs of the node.
 const CACHE_MAX_ENTRIES: u64 = 1024;
 
 static PARSED: LazyLock<Cache<Arc<str>, Arc<Path>>> = LazyLock::new(|| Cache::new(CACHE_MAX_ENTRIES));
 
-/// A path that was read.
-#[derive(Debug)]
-struct Path {
-    steps: Vec<Step>,
-    /// What is computed from the result.
-    functions: Vec<Function>,
-}
+type Path = json_path::Path<Value>;
+type Step = json_path::Step<Value>;
+type Function = json_path::Function<Value>;
 
-/// One step into a document.
-#[derive(Debug)]
-enum Step {
-    /// `.name`, `['a', 'b']`
-    Names(Vec<Arc<str>>),
-    /// `[0]`, `[0, -1]`
-    Places(Vec<i64>),
-    /// `[1:3]`
-    Slice(Option<i64>, Option<i64>),
-    /// `.*`, `[*]`
-    All,
-    /// `..`: the step behind it, at every depth.
-    Scan,
-    /// `[?(…)]`
-    Filter(filter::Condition),
-}
-
-#[derive(Debug)]
-struct Function {
-    name: function::Name,
-    arguments: Vec<filter::Operand>,
-}
-
-impl Step {
-    /// Whether the step leads to one place at most.
-    fn is_definite(&self) -> bool {
-        match self {
-            // Several names make one object.
-            Step::Names(_) => true,
-            Step::Places(places) => places.len() == 1,
-            Step::Slice(..) | Step::All | Step::Scan | Step::Filter(_) => false,
-        }
+impl Literal for Value {
+    fn text(text: &str) -> Self {
+        Value::text(text)
     }
-}
 
-impl Path {
-    fn is_definite(&self) -> bool {
-        self.steps.iter().all(Step::is_definite)
+    fn list(items: Vec<Self>) -> Self {
+        Value::list(items)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        document::parse(text).ok()
     }
 }
 
@@ -73,10 +41,8 @@ fn parsed(path: &str) -> Result<Arc<Path>, EvaluationError> {
     if let Some(parsed) = PARSED.get(path) {
         return Ok(parsed);
     }
-    if path.len() > PATH_MAX_BYTES {
-        return Err(EvaluationError::new(format!("the JSON path is longer than {PATH_MAX_BYTES} bytes")));
-    }
-    let parsed = Arc::new(parse::path(path)?);
+    let read = Path::parse(path).map_err(|error| EvaluationError::new(error.to_string()))?;
+    let parsed = Arc::new(read);
     PARSED.insert(path.into(), Arc::clone(&parsed));
     Ok(parsed)
 }

@@ -9,7 +9,7 @@ use crate::extract::{Document, Params};
 use crate::page::{PageParams, Paged};
 use crate::scope::Scope;
 use crate::subscriptions::handlers::update;
-use crate::subscriptions::list::{Filter, FilterNames, Pairs};
+use crate::subscriptions::list::{Filter, FilterNames, OF_PUBLISHERS, Pairs};
 use crate::subscriptions::rules::Side;
 use crate::subscriptions::subscribe::{Order, subscribe};
 use crate::subscriptions::{Held, store};
@@ -75,7 +75,7 @@ pub(crate) async fn list_subscriptions(
 ) -> Result<Json<Paged<Value>>> {
     let page = params.page()?;
     let api = apis::handlers::find(&app, &scope, &path.api).await?;
-    let filter = Filter { apis: Some(vec![api.id]), ..Filter::named(&pairs, &NAMES) };
+    let filter = Filter { apis: Some(vec![api.id]), ..Filter::named(&pairs, &NAMES, OF_PUBLISHERS)? };
     let (found, total) = store::list(&app.db, &scope, &filter, page).await?;
     let expands = Expands::read(&pairs);
     let mut data = Vec::with_capacity(found.len());

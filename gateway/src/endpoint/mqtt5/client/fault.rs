@@ -33,6 +33,10 @@ pub(super) enum Cause {
 
 impl Cause {
     /// The cause behind an error of the library.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what the library tells apart beyond these means the same to a user"
+    )]
     pub(super) fn of(error: &ConnectionError) -> Cause {
         match error {
             ConnectionError::Io(error) => of_io(error),
@@ -184,6 +188,10 @@ fn of_code(code: ConnectReturnCode) -> Cause {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what the library tells apart beyond these means the same to a user"
+)]
 fn of_state(error: &StateError) -> Cause {
     match error {
         StateError::Io(error) => of_io(error),

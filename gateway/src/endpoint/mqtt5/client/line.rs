@@ -3,7 +3,6 @@
 //! A first connection that fails is the caller's to hear at once. One that was there and is lost is made again, after pauses
 //! that grow, as often as the settings say.
 
-use super::KEEP_ALIVE_S;
 use super::fault::Cause;
 use crate::failure::Failure;
 use rand::random_range;
@@ -17,8 +16,8 @@ use std::time::{Duration, Instant};
 const PAUSES_MS: [u64; 4] = [100, 1_000, 3_000, 5_000];
 /// A connection that ends sooner than this did not work, and is not made again without a real pause.
 const SHORT_LIVED: Duration = Duration::from_secs(1);
-/// A client that is not heard of for this long hangs in a write that its broker does not take.
-const HANGING: Duration = Duration::from_secs(3 * KEEP_ALIVE_S as u64);
+/// A client that is not heard of for this many times its keep-alive hangs in a write that its broker does not take.
+const HANGING: u32 = 3;
 
 /// What a client does with its connection. Nothing here may block.
 pub(super) trait Wire: Sync {
@@ -75,7 +74,10 @@ pub(super) async fn drive(events: &mut EventLoop, wire: &impl Wire, attempts: u3
     let mut connected: Option<Instant> = None;
     let mut failures = 0;
     loop {
-        let polled = tokio::time::timeout(HANGING, events.poll()).await;
+        // Brokers may choose another time, and none at all.
+        let keep_alive = events.options.keep_alive();
+        let hanging = if keep_alive.is_zero() { Duration::MAX } else { keep_alive * HANGING };
+        let polled = tokio::time::timeout(hanging, events.poll()).await;
         let cause = match polled {
             Ok(Ok(Event::Incoming(packet))) => {
                 if matches!(packet, Incoming::ConnAck(_)) {

@@ -39,6 +39,8 @@ const PACKET_MAX_BYTES: u32 = 2 * 1024 * 1024;
 const RECEIVE_MAX: u16 = 32;
 /// Requests that may wait for the polling task.
 const REQUESTS_MAX: usize = 256;
+/// Messages of a writer that are on their way at a time, if the broker allows as many; the library keeps room for all of them.
+const WRITER_IN_FLIGHT_MAX: u16 = 1_024;
 /// Packets of a reader (subscriptions, confirmations) that are on their way at a time.
 const READER_IN_FLIGHT_MAX: u16 = 16;
 
@@ -109,6 +111,7 @@ impl Broker {
             .set_keep_alive(KEEP_ALIVE_S)
             .set_connect_timeout(CONNECT)
             .set_request_channel_capacity(REQUESTS_MAX)
+            .set_outgoing_inflight_upper_limit(WRITER_IN_FLIGHT_MAX)
             .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(PACKET_MAX_BYTES))
             .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
         options
@@ -154,16 +157,11 @@ fn random_client_id(role: &str) -> String {
 }
 
 /// Clients of one gateway.
+#[derive(Default)]
 pub(crate) struct Clients {
     publishers: Arc<publisher::Publishers>,
     sources: Arc<Fanouts<source::Key>>,
     sessions: Arc<session::Sessions>,
-}
-
-impl Default for Clients {
-    fn default() -> Self {
-        Clients { publishers: Arc::default(), sources: Arc::default(), sessions: Arc::default() }
-    }
 }
 
 /// Connects and leaves again.

@@ -91,7 +91,11 @@ impl Connected {
             .buffer_size(FRAMES_WAITING)
             .sasl_profile(profile)
             .open_with_stream(line)
-            .await?;
+            .await
+            .map_err(|error| {
+                let fault = Fault::from(error);
+                if matches!(fault, Fault::Closed) { Fault::HungUp } else { fault }
+            })?;
         let sharing = greeting.offers_sharing();
         let session = Session::builder().buffer_size(FRAMES_WAITING).begin(&mut connection).await?;
         Ok(Connected { cut, receivers: Vec::new(), session, connection, sharing })

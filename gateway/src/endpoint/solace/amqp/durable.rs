@@ -10,8 +10,9 @@ use super::connection::{Connected, Reading, lasting_name};
 use super::fault::Fault;
 use super::group::{Client, Group, GroupKey};
 use super::outage::Outage;
-use crate::failure::Failure;
+use crate::failure::{Failure, key as failure};
 use definition::api::Qos;
+use http::StatusCode;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,24 +24,31 @@ const LAST_ACKS: Duration = Duration::from_secs(5);
 /// A task that has to leave the broker first gets this long.
 const PREDECESSOR: Duration = Duration::from_secs(8);
 
+/// Groups of one gateway; each has a connection.
+const GROUPS_MAX: usize = 8_192;
+
 /// The groups of a gateway.
 #[derive(Default)]
 pub(super) struct Groups(Mutex<HashMap<GroupKey, Arc<Group>>>);
 
 /// Joins the group of `key`; there is one afterwards.
-pub(super) fn join(groups: &Arc<Groups>, remote: &Arc<Remote>, key: GroupKey) -> Client {
+pub(super) fn join(groups: &Arc<Groups>, remote: &Arc<Remote>, key: GroupKey) -> Result<Client, Failure> {
     let mut known = groups.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(client) = known.get(&key).and_then(Group::join) {
-        return client;
+        return Ok(client);
     }
-    loop {
-        let group = Arc::new(Group::new(key.clone()));
-        // A new group is never over.
-        let Some(client) = group.join() else { continue };
-        let predecessor = known.insert(key, Arc::clone(&group));
-        tokio::spawn(run(Arc::clone(groups), Arc::clone(remote), group, predecessor));
-        return client;
+    if known.len() >= GROUPS_MAX {
+        let text = format!(
+            "this gateway already reads from Solace for {GROUPS_MAX} client identifiers: try again later, use qos none, which \
+             shares one connection, or add gateways"
+        );
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, failure::CONNECTION_FAILED, text));
     }
+    let group = Arc::new(Group::new(key.clone()));
+    let client = group.join().ok_or_else(|| Fault::Closed.failure())?;
+    let predecessor = known.insert(key, Arc::clone(&group));
+    tokio::spawn(run(Arc::clone(groups), Arc::clone(remote), group, predecessor));
+    Ok(client)
 }
 
 async fn run(groups: Arc<Groups>, remote: Arc<Remote>, group: Arc<Group>, predecessor: Option<Arc<Group>>) {

@@ -151,7 +151,7 @@ impl AmqpEndpoint {
     ) -> Result<MessageStream, Failure> {
         let (client_identifier, level) = (request.client_identifier, request.qos);
         let key = GroupKey { identity: self.remote.identity, client_identifier, topics, level };
-        let mut client = durable::join(&self.clients.groups, &self.remote, key);
+        let mut client = durable::join(&self.clients.groups, &self.remote, key)?;
         client.started(START).await?;
         let messages = stream::unfold(Some(client), |client| async {
             let mut client = client?;

@@ -25,6 +25,8 @@ pub(super) enum Fault {
     NoAnswer,
     /// The connection or a link of it is gone.
     Closed,
+    /// The connection was closed before anything was said.
+    HungUp,
     Credentials,
     Forbidden,
     Tls(Distrust),
@@ -59,6 +61,7 @@ impl Fault {
             | Fault::Unresolvable
             | Fault::NoAnswer
             | Fault::Closed
+            | Fault::HungUp
             | Fault::Busy
             | Fault::Full => true,
             Fault::Credentials
@@ -82,6 +85,11 @@ impl Fault {
                 unavailable(key::CONNECTION_FAILED, "Endpoint connection failed")
             }
             Fault::Closed => unavailable(key::CONNECTION_CLOSED, "Endpoint connection closed"),
+            Fault::HungUp => unavailable(
+                key::CONNECTION_FAILED,
+                "Endpoint connection failed: the broker closed the connection without an answer, as it does when it \
+                 expects TLS or another protocol",
+            ),
             Fault::Unresolvable => invalid("the broker's host has no address"),
             Fault::Credentials => invalid("the broker refused the credentials"),
             Fault::Forbidden => invalid("the broker does not give these credentials the right to this topic"),
@@ -154,6 +162,10 @@ impl From<io::Error> for Fault {
 }
 
 impl From<&rustls::Error> for Fault {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what the library tells apart beyond these means the same to a user"
+    )]
     fn from(error: &rustls::Error) -> Fault {
         tracing::warn!(%error, "a TLS connection to a broker failed");
         let distrust = match error {
@@ -172,7 +184,6 @@ impl From<&rustls::Error> for Fault {
                 | AlertDescription::CertificateExpired
                 | AlertDescription::CertificateRevoked,
             ) => Distrust::Client,
-            #[expect(clippy::wildcard_enum_match_arm, reason = "the others all mean the same to a caller")]
             _ => Distrust::Other,
         };
         Fault::Tls(distrust)
@@ -205,10 +216,8 @@ impl From<OpenError> for Fault {
 
 /// A connection that is closed because nobody may be here was opened with the wrong credentials, or with none.
 fn connection_said(error: &definitions::Error) -> Fault {
-    match Fault::said(error) {
-        Fault::Forbidden => Fault::Credentials,
-        fault => fault,
-    }
+    let fault = Fault::said(error);
+    if matches!(fault, Fault::Forbidden) { Fault::Credentials } else { fault }
 }
 
 fn connection_stopped(reason: &ConnectionStopReason) -> Fault {

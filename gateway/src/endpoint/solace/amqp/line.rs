@@ -79,9 +79,10 @@ impl Line {
                     ServerName::try_from(server.host.clone()).map_err(|_| Fault::Tls(Distrust::WrongName))?;
                 let handshake = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await;
                 // A peer that hangs up during the handshake does not speak TLS, or not with us.
-                Box::new(handshake.map_err(|error| match Fault::from(error) {
-                    Fault::Closed | Fault::Unreachable => Fault::Tls(Distrust::Other),
-                    fault => fault,
+                Box::new(handshake.map_err(|error| {
+                    let fault = Fault::from(error);
+                    let hung_up = matches!(fault, Fault::Closed | Fault::Unreachable);
+                    if hung_up { Fault::Tls(Distrust::Other) } else { fault }
                 })?)
             }
         };

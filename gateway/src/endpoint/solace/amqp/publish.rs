@@ -79,8 +79,8 @@ impl Publisher {
         let channel = self.channel().await?;
         let sent = channel.send(outgoing).await;
         if sent == Err(Fault::Closed) {
-            // The link is gone; whether the connection is shows when the next one is attached.
-            channel.forget(outgoing.topic);
+            // The link is gone and mostly the connection with it, which may not know it yet.
+            channel.over.store(true, Ordering::Release);
         }
         sent
     }
@@ -133,10 +133,6 @@ impl Channel {
 
     fn senders(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<Sender>>>> {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn forget(&self, topic: &str) {
-        self.senders().remove(topic);
     }
 
     async fn sender(&self, topic: &str) -> Result<Arc<Mutex<Sender>>, Fault> {

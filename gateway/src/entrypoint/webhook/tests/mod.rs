@@ -6,6 +6,7 @@ mod answers;
 mod credentials;
 mod flows;
 mod guard;
+mod tls;
 
 use super::*;
 use crate::loopback::backend::{Backend, Peer};

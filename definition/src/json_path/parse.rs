@@ -1,25 +1,27 @@
 //! Reads JSON paths.
 
-use super::filter::{Condition, Operand, Relation};
-use super::function::Name;
-use super::{Function, Path, Step};
-use crate::expression::document;
-use crate::expression::error::EvaluationError;
-use crate::expression::value::Value;
+use super::{Condition, Function, FunctionName, JsonPathError, Literal, Operand, Path, Relation, Step};
+use std::marker::PhantomData;
 use std::sync::Arc;
+
+/// Greatest path, bytes.
+const PATH_MAX_BYTES: usize = 2048;
 
 /// Greatest nesting of filters, levels.
 const NESTING_MAX: usize = 16;
 
-pub(super) fn path(text: &str) -> Result<Path, EvaluationError> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+pub(super) fn path<L: Literal>(text: &str) -> Result<Path<L>, JsonPathError> {
+    if text.len() > PATH_MAX_BYTES {
+        return Err(JsonPathError(format!("the JSON path is longer than {PATH_MAX_BYTES} bytes")));
+    }
+    let mut reader = Reader::<L>::new(text);
     reader.spaces();
     // `a.b` means `$.a.b`.
     let path = if reader.takes("$") || reader.takes("@") {
         reader.path()?
     } else {
         let dotted = format!(".{}", text.trim_start());
-        let mut inner = Reader { text: &dotted, at: 0, depth: 0 };
+        let mut inner = Reader::<L>::new(&dotted);
         let path = inner.path()?;
         inner.end()?;
         return Ok(path);
@@ -28,20 +30,25 @@ pub(super) fn path(text: &str) -> Result<Path, EvaluationError> {
     Ok(path)
 }
 
-struct Reader<'t> {
+struct Reader<'t, L> {
     text: &'t str,
     at: usize,
     depth: usize,
+    literals: PhantomData<L>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t, L: Literal> Reader<'t, L> {
+    fn new(text: &'t str) -> Self {
+        Reader { text, at: 0, depth: 0, literals: PhantomData }
+    }
+
     fn rest(&self) -> &'t str {
         self.text.get(self.at..).unwrap_or("")
     }
 
-    fn refused(&self, wanted: &str) -> EvaluationError {
+    fn refused(&self, wanted: &str) -> JsonPathError {
         let position = self.text.get(..self.at).map_or(0, |before| before.chars().count());
-        EvaluationError::new(format!("the JSON path is not valid at character {position}: expected {wanted}"))
+        JsonPathError(format!("the JSON path is not valid at character {position}: expected {wanted}"))
     }
 
     fn spaces(&mut self) {
@@ -66,11 +73,11 @@ impl<'t> Reader<'t> {
         found
     }
 
-    fn require(&mut self, symbol: &str) -> Result<(), EvaluationError> {
+    fn require(&mut self, symbol: &str) -> Result<(), JsonPathError> {
         if self.takes_spaced(symbol) { Ok(()) } else { Err(self.refused(&format!("`{symbol}`"))) }
     }
 
-    fn end(&mut self) -> Result<(), EvaluationError> {
+    fn end(&mut self) -> Result<(), JsonPathError> {
         self.spaces();
         if self.rest().is_empty() { Ok(()) } else { Err(self.refused("`.`, `[` or the end")) }
     }
@@ -84,7 +91,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Behind `$` or `@`.
-    fn path(&mut self) -> Result<Path, EvaluationError> {
+    fn path(&mut self) -> Result<Path<L>, JsonPathError> {
         let mut path = Path { steps: Vec::new(), functions: Vec::new() };
         loop {
             let scans = self.takes("..");
@@ -114,8 +121,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn function(&mut self, name: &str) -> Result<Function, EvaluationError> {
-        let name = Name::from_spelling(name).ok_or_else(|| self.refused("a function that exists"))?;
+    fn function(&mut self, name: &str) -> Result<Function<L>, JsonPathError> {
+        let name = FunctionName::from_spelling(name).ok_or_else(|| self.refused("a function that exists"))?;
         let mut arguments = Vec::new();
         self.spaces();
         if self.takes(")") {
@@ -130,7 +137,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn brackets(&mut self) -> Result<Step, EvaluationError> {
+    fn brackets(&mut self) -> Result<Step<L>, JsonPathError> {
         self.require("[")?;
         if self.takes("*") {
             self.require_close()?;
@@ -166,7 +173,7 @@ impl<'t> Reader<'t> {
     }
 
     /// White space behind the bracket is not part of a path.
-    fn require_close(&mut self) -> Result<(), EvaluationError> {
+    fn require_close(&mut self) -> Result<(), JsonPathError> {
         self.spaces();
         if self.takes("]") { Ok(()) } else { Err(self.refused("`]`")) }
     }
@@ -182,7 +189,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A text in quotes of either kind, with backslashes.
-    fn quoted(&mut self) -> Result<Arc<str>, EvaluationError> {
+    fn quoted(&mut self) -> Result<Arc<str>, JsonPathError> {
         let mut characters = self.rest().char_indices();
         let Some((_, quote @ ('\'' | '"'))) = characters.next() else {
             return Err(self.refused("a text in quotes"));
@@ -208,8 +215,8 @@ impl<'t> Reader<'t> {
 
     fn nested<T>(
         &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, EvaluationError>,
-    ) -> Result<T, EvaluationError> {
+        read: impl FnOnce(&mut Self) -> Result<T, JsonPathError>,
+    ) -> Result<T, JsonPathError> {
         if self.depth >= NESTING_MAX {
             return Err(self.refused("less nesting"));
         }
@@ -219,7 +226,7 @@ impl<'t> Reader<'t> {
         result
     }
 
-    fn condition(&mut self) -> Result<Condition, EvaluationError> {
+    fn condition(&mut self) -> Result<Condition<L>, JsonPathError> {
         let mut any = vec![self.all_of()?];
         while self.takes_spaced("||") {
             any.push(self.all_of()?);
@@ -227,7 +234,7 @@ impl<'t> Reader<'t> {
         Ok(if any.len() == 1 { any.remove(0) } else { Condition::Any(any) })
     }
 
-    fn all_of(&mut self) -> Result<Condition, EvaluationError> {
+    fn all_of(&mut self) -> Result<Condition<L>, JsonPathError> {
         let mut all = vec![self.single()?];
         while self.takes_spaced("&&") {
             all.push(self.single()?);
@@ -235,7 +242,7 @@ impl<'t> Reader<'t> {
         Ok(if all.len() == 1 { all.remove(0) } else { Condition::All(all) })
     }
 
-    fn single(&mut self) -> Result<Condition, EvaluationError> {
+    fn single(&mut self) -> Result<Condition<L>, JsonPathError> {
         if self.takes_spaced("!") {
             return Ok(Condition::Not(Box::new(self.nested(Self::single)?)));
         }
@@ -269,7 +276,7 @@ impl<'t> Reader<'t> {
         found
     }
 
-    fn operand(&mut self) -> Result<Operand, EvaluationError> {
+    fn operand(&mut self) -> Result<Operand<L>, JsonPathError> {
         self.spaces();
         for (sign, from_root) in [("$", true), ("@", false)] {
             if self.takes(sign) {
@@ -278,7 +285,7 @@ impl<'t> Reader<'t> {
             }
         }
         if self.rest().starts_with(['\'', '"']) {
-            return Ok(Operand::Value(Value::Text(self.quoted()?)));
+            return Ok(Operand::Value(L::text(&self.quoted()?)));
         }
         if self.takes("/") {
             return self.pattern();
@@ -288,16 +295,16 @@ impl<'t> Reader<'t> {
         }
         let rest = self.rest();
         let length = rest.find(|c: char| c.is_whitespace() || ",)]&|=<>!".contains(c)).unwrap_or(rest.len());
-        let literal = document::parse(&rest[..length]).map_err(|_| self.refused("a value or a path"))?;
+        let literal = L::parse(&rest[..length]).ok_or_else(|| self.refused("a value or a path"))?;
         self.at += length;
         Ok(Operand::Value(literal))
     }
 
     /// `['a', 1]`, behind its bracket.
-    fn list(&mut self) -> Result<Operand, EvaluationError> {
+    fn list(&mut self) -> Result<Operand<L>, JsonPathError> {
         let mut items = Vec::new();
         if self.takes_spaced("]") {
-            return Ok(Operand::Value(Value::list(items)));
+            return Ok(Operand::Value(L::list(items)));
         }
         loop {
             let Operand::Value(item) = self.nested(Self::operand)? else {
@@ -305,14 +312,14 @@ impl<'t> Reader<'t> {
             };
             items.push(item);
             if self.takes_spaced("]") {
-                return Ok(Operand::Value(Value::list(items)));
+                return Ok(Operand::Value(L::list(items)));
             }
             self.require(",")?;
         }
     }
 
     /// `/pattern/flags`, behind its slash.
-    fn pattern(&mut self) -> Result<Operand, EvaluationError> {
+    fn pattern(&mut self) -> Result<Operand<L>, JsonPathError> {
         let rest = self.rest();
         let mut escaped = false;
         let end = rest.find(|c: char| {
