@@ -287,7 +287,7 @@ async fn two_gateways_that_serve_one_identifier_share_and_do_not_fight() {
     let peer = Peer::connect(broker.plain).await;
     // The way is made once both of them get something.
     let mut probes = 0;
-    let mut seen = vec![Vec::new(), Vec::new()];
+    let mut seen = [Vec::new(), Vec::new()];
     while seen.iter().any(Vec::is_empty) {
         assert!(probes < 100, "one gateway gets nothing");
         peer.publish(&topic, [format!("probe-{probes}")]).await;

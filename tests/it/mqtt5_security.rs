@@ -73,14 +73,14 @@ async fn every_form_of_credentials_and_stores_is_accepted() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_mistake_has_words_of_its_own_in_time() {
-    let broker = Mosquitto::start().await;
-    let stack = Stack::start(Store::Sqlite, 1).await;
+/// Name, host, port, settings of security, the status due and words that are due.
+type Mistake = (&'static str, &'static str, u16, Value, u16, &'static str);
+
+fn mistakes(broker: &Mosquitto) -> Vec<Mistake> {
     let wrong = json!({ "username": USER.0, "password": "not-the-secret" });
     let stranger =
         json!({ "type": "PEM", "certContent": pem("stranger.crt"), "keyContent": pem("stranger.key") });
-    let cases = [
+    vec![
         (
             "wrong-password",
             "localhost",
@@ -132,8 +132,14 @@ async fn every_mistake_has_words_of_its_own_in_time() {
             "refused the gateway's certificate",
         ),
         ("no-host", "no-such-host.invalid", broker.plain, json!({}), 500, "has no address"),
-    ];
-    for (name, host, port, security, status, words) in cases {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mistake_has_words_of_its_own_in_time() {
+    let broker = Mosquitto::start().await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    for (name, host, port, security, status, words) in mistakes(&broker) {
         let path = format!("/{name}");
         let entrypoints = json!([{ "type": "http-post" }, { "type": "sse" }]);
         stack.serve(&path, &api(&path, &entrypoints, &mqtt5(settings(host, port, &security)))).await;

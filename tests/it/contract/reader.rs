@@ -49,6 +49,7 @@ pub(crate) fn ways(endpoint: &str) -> Vec<Way> {
 }
 
 /// One open stream of either kind.
+#[expect(clippy::large_enum_variant, reason = "a test has few of them")]
 pub(crate) enum Stream {
     Sse(Sse),
     Ws(Ws),

@@ -155,7 +155,7 @@ async fn answers(port: u16) -> bool {
 /// One client of a broker without security.
 pub(crate) struct Peer {
     client: AsyncClient,
-    messages: mpsc::UnboundedReceiver<Publish>,
+    messages: mpsc::Receiver<Publish>,
     task: AbortHandle,
 }
 
@@ -165,6 +165,9 @@ impl Drop for Peer {
     }
 }
 
+/// Messages that a client of a test may leave unread.
+const UNREAD_MAX: usize = 100_000;
+
 impl Peer {
     pub(crate) async fn connect(port: u16) -> Peer {
         let mut options = MqttOptions::new(
@@ -173,15 +176,17 @@ impl Peer {
         );
         options.set_unlimited_incoming_packet_size();
         let (client, mut events) = AsyncClient::builder(options).capacity(IN_FLIGHT_MAX).build();
-        let (sender, messages) = mpsc::unbounded_channel();
+        let (sender, messages) = mpsc::channel(UNREAD_MAX);
         let (up, connected) = oneshot::channel();
         let task = tokio::spawn(async move {
             let mut up = Some(up);
             loop {
                 match events.poll().await {
                     Ok(Event::Incoming(Incoming::ConnAck(_))) => drop(up.take().map(|up| up.send(()))),
-                    Ok(Event::Incoming(Incoming::Publish(publish))) => drop(sender.send(publish)),
+                    Ok(Event::Incoming(Incoming::Publish(publish))) => drop(sender.send(publish).await),
                     Ok(_) => {}
+                    // The end of a client that was dropped.
+                    Err(rumqttc::ConnectionError::RequestsDone) => return,
                     Err(error) => panic!("the test's own MQTT client lost its broker: {error}"),
                 }
             }

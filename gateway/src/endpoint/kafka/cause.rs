@@ -52,8 +52,11 @@ impl Cause {
                 Cause::NoSasl
             } else if says("the token has expired") {
                 Cause::TokenExpired
-            } else if says("there is no token") {
+            } else if says("no token was given") {
                 Cause::NoToken
+            } else if says("no token available") {
+                // The library tries to log in before it was given the first token.
+                return None;
             } else if says("invalid_token") || says("OAUTHBEARER token") {
                 Cause::Token
             } else {
@@ -76,8 +79,9 @@ impl Cause {
             Cause::Unreachable => 0,
             Cause::Unresolvable => 1,
             Cause::Tls => 2,
-            Cause::Credentials
-            | Cause::Token
+            // Said of everything for which there is no better word.
+            Cause::Credentials => 3,
+            Cause::Token
             | Cause::TokenExpired
             | Cause::NoToken
             | Cause::Mechanism(_)
@@ -89,13 +93,13 @@ impl Cause {
             | Cause::Expired
             | Cause::WrongHost
             | Cause::NoClientCertificate
-            | Cause::ClientCertificate => 3,
+            | Cause::ClientCertificate => 4,
         }
     }
 
     /// Whether it says what to mend. A closed port says nothing against credentials that were refused a moment ago.
     pub(super) fn is_precise(&self) -> bool {
-        self.weight() == 3
+        self.weight() >= 3
     }
 
     /// Whether it may take the place of `known`.
@@ -199,7 +203,10 @@ mod tests {
         );
         let token = "Failed to acquire SASL OAUTHBEARER token: ";
         check(authentication, &format!("{token}the token has expired"), Cause::TokenExpired);
-        check(authentication, &format!("{token}there is no token"), Cause::NoToken);
+        check(authentication, &format!("{token}no token was given"), Cause::NoToken);
+        let early = "OAUTHBEARER cannot log in because there is no token available; last error: ";
+        assert_eq!(Cause::of(authentication, &format!("{early}(not available)")), None);
+        check(authentication, &format!("{early}the token has expired"), Cause::TokenExpired);
         check(authentication, r#"SASL authentication error: {"status":"invalid_token"}"#, Cause::Token);
         check(RDKafkaErrorCode::SSL, "SSL handshake failed: certificate verify failed", Cause::Tls);
         check(RDKafkaErrorCode::BrokerTransportFailure, "Disconnected", Cause::Unreachable);
@@ -216,7 +223,8 @@ mod tests {
     #[test]
     fn the_more_precise_reason_stays() {
         assert!(Cause::Tls.replaces(&Cause::Unreachable) && !Cause::Unreachable.replaces(&Cause::Tls));
-        assert!(!Cause::Tls.replaces(&Cause::Expired) && Cause::Credentials.replaces(&Cause::Expired));
+        assert!(!Cause::Tls.replaces(&Cause::Expired) && !Cause::Credentials.replaces(&Cause::TokenExpired));
+        assert!(Cause::WrongHost.replaces(&Cause::Credentials) && Cause::Credentials.is_precise());
         assert_eq!(Cause::Unreachable.failure().status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(Cause::Expired.failure().status, StatusCode::INTERNAL_SERVER_ERROR);
     }

@@ -133,7 +133,7 @@ impl Connection {
                 }
                 Ok(OAuthToken { token: token.clone(), principal_name, lifetime_ms })
             }
-            Some(Login::Password { .. } | Login::Kerberos { .. }) | None => Err("there is no token".into()),
+            Some(Login::Password { .. } | Login::Kerberos { .. }) | None => Err("no token was given".into()),
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
         let text = |result: Result<OAuthToken, Box<dyn Error>>| result.err().map(|error| error.to_string());
         assert_eq!(text(token(json!({"exp": now - 1}))).as_deref(), Some("the token has expired"));
         let none = connection(sasl("OAUTHBEARER", "")).expect("valid");
-        assert_eq!(text(none.oauth_token()).as_deref(), Some("there is no token"));
+        assert_eq!(text(none.oauth_token()).as_deref(), Some("no token was given"));
         assert!(!none.is_complete());
     }
 

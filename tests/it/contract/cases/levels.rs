@@ -33,6 +33,8 @@ pub(crate) async fn an_absent_reader_finds_what_came_meanwhile<S: Subject>() {
         reader.forget();
     }
     scene.produce(BATCH).await;
+    // What a shared subscription was sent while nobody read is behind it then; a reader that comes begins after that.
+    at_rest("what the broker sends", || scene.subject.chaos().bytes().1).await;
     scene.readers.iter_mut().for_each(Reader::come_back);
     scene.alive().await;
     scene.complete(Qos::AtLeastOnce, HEALED).await;
