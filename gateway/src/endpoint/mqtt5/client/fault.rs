@@ -112,15 +112,8 @@ pub(super) fn closed() -> Failure {
 }
 
 /// The error of the socket that an error of the library comes from.
-fn io_behind(error: &StateError) -> Option<&IoError> {
-    let mut behind = std::error::Error::source(error);
-    while let Some(error) = behind {
-        if let Some(io) = error.downcast_ref() {
-            return Some(io);
-        }
-        behind = error.source();
-    }
-    None
+fn io_behind<E: std::error::Error>(error: &E) -> Option<&IoError> {
+    error.source()?.downcast_ref()
 }
 
 fn of_io(error: &IoError) -> Cause {
@@ -216,7 +209,7 @@ fn of_state(error: &StateError) -> Cause {
         }
         StateError::ConnectionAborted => Cause::Closed,
         // The library reads an end of the connection as a packet that cannot be read.
-        StateError::Deserialization(_) => io_behind(error).map_or(Cause::Protocol, of_io),
+        StateError::Deserialization(error) => io_behind(error).map_or(Cause::Protocol, of_io),
         _ => Cause::Unreachable,
     }
 }
