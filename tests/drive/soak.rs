@@ -176,11 +176,11 @@ async fn inflict<S: Subject>(scene: &mut Scene<S>, posts: &mut Posts, fault: Fau
         Fault::Redeploy => scene.redeploy(number + 1).await,
         Fault::Stop => {
             scene.subject.stop().await;
-            scene.subject.restart().await;
+            scene.restart_broker().await;
         }
         Fault::Kill if S::SURVIVES_KILL => {
             scene.subject.kill().await;
-            scene.subject.restart().await;
+            scene.restart_broker().await;
         }
         // What it loses by itself is no fault of the gateway.
         Fault::Kill => scene.subject.chaos().cut(),

@@ -141,6 +141,14 @@ impl<S: Subject> Scene<S> {
         }
     }
 
+    /// Starts the broker again, and waits until it knows its readers where it forgot them.
+    pub(crate) async fn restart_broker(&mut self) {
+        self.subject.restart().await;
+        if !S::KEEPS_SUBSCRIPTIONS {
+            self.alive().await;
+        }
+    }
+
     /// Sends probes until every reader has got one of those.
     pub(crate) async fn alive(&mut self) {
         let mut waiting: Vec<usize> = (0..self.readers.len()).collect();

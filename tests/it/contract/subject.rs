@@ -26,6 +26,9 @@ pub(crate) trait Subject: Sized {
     const ID: &'static str;
     /// Whether what the broker acknowledged survives `kill -9` at any moment; otherwise it saves before it is killed.
     const SURVIVES_KILL: bool;
+    /// Whether a restarted broker knows the subscriptions of its sessions. What is sent to one that does not, before the gateway has
+    /// subscribed again, is the broker's own loss.
+    const KEEPS_SUBSCRIPTIONS: bool = true;
 
     /// Starts the broker and the proxy.
     async fn start() -> Self;

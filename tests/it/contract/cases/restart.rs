@@ -13,7 +13,7 @@ pub(crate) async fn readers_go_on_when_the_broker_is_back<S: Subject>() {
     let ids = scene.produce(BATCH).await;
     scene.on_their_way(&ids).await;
     scene.subject.stop().await;
-    scene.subject.restart().await;
+    scene.restart_broker().await;
     let ids = scene.produce(BATCH).await;
     if S::SURVIVES_KILL {
         scene.on_their_way(&ids).await;
@@ -21,7 +21,7 @@ pub(crate) async fn readers_go_on_when_the_broker_is_back<S: Subject>() {
         scene.judged().await;
     }
     scene.subject.kill().await;
-    scene.subject.restart().await;
+    scene.restart_broker().await;
     scene.produce(BATCH).await;
     scene.judged().await;
 }

@@ -42,6 +42,8 @@ impl Drop for Keeper {
 impl Subject for Mqtt5 {
     const ID: &'static str = "mqtt5";
     const SURVIVES_KILL: bool = false;
+    /// Version 2.0 restores a session with its queue, and forgets that it subscribed to a shared topic.
+    const KEEPS_SUBSCRIPTIONS: bool = false;
 
     async fn start() -> Mqtt5 {
         let broker = Mosquitto::start().await;
