@@ -10,7 +10,7 @@ use definition::api::Qos;
 use definition::qos::EntrypointKind;
 
 /// What a slow client does not take: far more than sockets and windows hold.
-const LARGE_BYTES: usize = 64 * 1024;
+const LARGE_BYTES: usize = 60 * 1024;
 const LARGE: usize = 500;
 /// Share of what waits that a gateway may have fetched for a client that takes nothing.
 const FETCHED_SHARE_MAX: f64 = 0.6;

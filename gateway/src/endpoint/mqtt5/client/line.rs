@@ -22,7 +22,7 @@ const HANGING: u32 = 3;
 /// What a client does with its connection. Nothing here may block.
 pub(super) trait Wire: Sync {
     /// The broker accepted the client.
-    fn connected(&self, connack: &ConnAck);
+    fn connected(&self, connack: &ConnAck, away: bool);
 
     /// The broker answered a subscription.
     ///
@@ -80,12 +80,13 @@ pub(super) async fn drive(events: &mut EventLoop, wire: &impl Wire, attempts: u3
         let polled = tokio::time::timeout(hanging, events.poll()).await;
         let cause = match polled {
             Ok(Ok(Event::Incoming(packet))) => {
+                let away = failures > 0 || connected.is_none();
                 if matches!(packet, Incoming::ConnAck(_)) {
                     (connected, failures) = (Some(Instant::now()), 0);
                     // What is made again goes on with what was there.
                     events.options.set_clean_start(false);
                 }
-                match receive(wire, packet) {
+                match receive(wire, packet, away) {
                     Ok(()) => continue,
                     Err(failure) => return End::Failed(failure),
                 }
@@ -114,11 +115,11 @@ pub(super) async fn drive(events: &mut EventLoop, wire: &impl Wire, attempts: u3
     }
 }
 
-fn receive(wire: &impl Wire, packet: Incoming) -> Result<(), Failure> {
+fn receive(wire: &impl Wire, packet: Incoming, away: bool) -> Result<(), Failure> {
     if let Incoming::Publish(publish) = packet {
         wire.received(publish);
     } else if let Incoming::ConnAck(connack) = &packet {
-        wire.connected(connack);
+        wire.connected(connack, away);
     } else if let Incoming::SubAck(suback) = &packet {
         return wire.subscribed(suback);
     }

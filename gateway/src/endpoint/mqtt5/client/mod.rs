@@ -168,7 +168,7 @@ pub(crate) struct Clients {
 struct Hello;
 
 impl Wire for Hello {
-    fn connected(&self, _: &ConnAck) {}
+    fn connected(&self, _: &ConnAck, _away: bool) {}
 
     fn lost(&self) {}
 }

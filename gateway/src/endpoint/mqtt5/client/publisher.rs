@@ -119,7 +119,7 @@ struct Limits {
 }
 
 impl Wire for Publisher {
-    fn connected(&self, connack: &ConnAck) {
+    fn connected(&self, connack: &ConnAck, _away: bool) {
         let properties = connack.properties.as_ref();
         let packet_bytes = properties.and_then(|properties| properties.max_packet_size);
         let limits = Limits {

@@ -31,7 +31,7 @@ struct Source {
 }
 
 impl Wire for Source {
-    fn connected(&self, connack: &ConnAck) {
+    fn connected(&self, connack: &ConnAck, _away: bool) {
         if connack.session_present {
             return self.feed.live();
         }

@@ -20,6 +20,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+/// A kept session is quiet for this long before it is subscribed again.
+const QUIET: Duration = Duration::from_millis(200);
 /// A session that nobody reads has this long to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Messages that are acknowledged together before they are handed out (at-most-once).
@@ -50,8 +52,8 @@ pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) window: Window,
     pub(super) client: Option<AsyncClient>,
-    /// The broker confirmed the subscription of the session that it keeps.
-    pub(super) subscribed: bool,
+    /// The broker kept the session, and was not asked for its subscription again.
+    pub(super) resumed: bool,
     pub(super) readers: usize,
     /// Messages that readers have and did not settle.
     pub(super) held: usize,
@@ -83,12 +85,17 @@ pub(super) enum Turn {
 }
 
 impl Wire for Session {
-    fn connected(&self, connack: &ConnAck) {
+    fn connected(&self, connack: &ConnAck, away: bool) {
         let mut state = self.state();
         state.window.connect(connack.session_present);
-        state.subscribed &= connack.session_present;
-        // A session that was there may have been left before it was subscribed.
-        if let (false, Some(client)) = (state.subscribed, &state.client) {
+        // A broker that was never away still has the subscription; asking again would only disturb it.
+        state.resumed |= connack.session_present && away;
+        if connack.session_present {
+            // Its subscription is there, or is made again in a moment.
+            if matches!(state.phase, Phase::Starting) {
+                state.phase = Phase::Live;
+            }
+        } else if let Some(client) = &state.client {
             self.subscribe(client);
         }
         drop(state);
@@ -98,7 +105,6 @@ impl Wire for Session {
     fn subscribed(&self, suback: &SubAck) -> Result<(), Failure> {
         refusal(suback).map_or(Ok(()), Err)?;
         let mut state = self.state();
-        state.subscribed = true;
         if matches!(state.phase, Phase::Starting) {
             state.phase = Phase::Live;
         }
@@ -137,7 +143,7 @@ impl Session {
                 phase: Phase::Starting,
                 window: Window::default(),
                 client: None,
-                subscribed: false,
+                resumed: false,
                 readers: 0,
                 held: 0,
                 asking: 0,
@@ -162,6 +168,32 @@ impl Session {
             SubscribeFilterInput::new(self.shared_filter.as_str(), QoS::AtLeastOnce).preserve_retain(true);
         if let Err(error) = client.try_subscribe_many([filter]) {
             tracing::warn!(%error, "a subscription was not sent");
+        }
+    }
+
+    /// Subscribes again in a session that the broker kept: some forget shared subscriptions when they restart, and a session may
+    /// have been left before it was subscribed. Others send what is under way once more then, so nothing may be. Never ends.
+    async fn renew(&self, client: &AsyncClient) {
+        let mut wishes = self.wishes.subscribe();
+        loop {
+            wishes.mark_unchanged();
+            let due = { std::mem::take(&mut self.state().resumed) };
+            if !due {
+                if wishes.changed().await.is_err() {
+                    return pending().await;
+                }
+                continue;
+            }
+            loop {
+                if wishes.wait_for(|()| self.state().window.is_empty()).await.is_err() {
+                    return pending().await;
+                }
+                sleep(QUIET).await;
+                if self.state().window.is_empty() {
+                    break;
+                }
+            }
+            self.subscribe(client);
         }
     }
 
@@ -241,7 +273,7 @@ impl Session {
         let (client, mut events) = line::client(options);
         {
             let mut state = self.state();
-            (state.client, state.subscribed) = (Some(client.clone()), false);
+            (state.client, state.resumed) = (Some(client.clone()), false);
         }
         let turn = tokio::select! {
             end = line::drive(&mut events, self, self.broker.reconnect_attempts) => match end {
@@ -252,6 +284,7 @@ impl Session {
             },
             () = self.unwanted() => Turn::Done,
             () = self.confirm(&client) => Turn::Done,
+            () = self.renew(&client) => Turn::Done,
             () = self.drained(role, &client) => Turn::To(Role::Common),
         };
         if matches!(turn, Turn::Done | Turn::To(Role::Common)) {
