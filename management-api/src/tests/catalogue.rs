@@ -79,7 +79,8 @@ fn field(place: &str, member: &Value, faults: &mut Vec<String>) {
         "object" => form(place, member, faults),
         "array" => match &member["items"] {
             Value::Object(_) => field(&format!("{place}[]"), &member["items"], faults),
-            other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            other
+            @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
                 faults.push(format!("{place} is a list of {other}"));
             }
         },
