@@ -57,7 +57,10 @@ impl Reader {
                 return Ok(Some(item.received.message()));
             }
             if began {
+                // Those who wait look at the state while they hold the channel: never both the other way round.
+                drop(state);
                 self.session.wishes.send_replace(());
+                state = self.session.state();
             }
         } else if let Some((item, receipt)) = state.window.take() {
             state.held += 1;
