@@ -5,18 +5,22 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// The RabbitMQ library prints messages that come back, with what is in them, and every lost connection several times;
-/// what matters of it is logged by the endpoint. A filter that names it decides by itself.
-const QUIET: &str = "lapin=off";
+/// the MQTT library warns of answers that are expected. What matters of both is logged by the endpoints. A filter that
+/// names a library decides by itself.
+const QUIET: [&str; 2] = ["lapin", "rumqttc"];
 
 /// Installs the subscriber. An unreadable filter falls back to `info` and says so.
 pub(crate) fn install(log: &Log) {
     let filter = EnvFilter::try_new(&log.filter);
     let unreadable = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter = match QUIET.parse() {
-        Ok(quiet) if !log.filter.contains("lapin") => filter.add_directive(quiet),
-        Ok(_) | Err(_) => filter,
-    };
+    let filter =
+        QUIET.iter().filter(|library| !log.filter.contains(**library)).fold(filter, |filter, library| {
+            match format!("{library}=off").parse() {
+                Ok(quiet) => filter.add_directive(quiet),
+                Err(_) => filter,
+            }
+        });
     let builder = tracing_subscriber::fmt()
         // Colours are for people at a terminal, not for files and collectors.
         .with_ansi(std::io::stderr().is_terminal())
