@@ -1,5 +1,6 @@
 //! The data plane: stateless nodes that bridge web clients to brokers.
 
+mod alarm;
 mod apart;
 pub mod app;
 mod call;

@@ -40,7 +40,7 @@ pub(crate) fn choose_in<'a>(groups: &'a Groups, call: &Call, modes: &[Mode]) -> 
     };
     let choice = match name {
         Some(name) => groups.named(name),
-        None => groups.choose(modes).map(|choice| choice.instead_of(&call.failed)),
+        None => groups.choose(modes).map(|choice| choice.instead_of(|name| call.got_no_answer_from(name))),
     };
     let target = target.filter(|target| !target.is_empty()).map(str::to_owned);
     Ok(Chosen { choice: choice.ok_or_else(no_endpoint)?, target })
@@ -68,6 +68,9 @@ pub(crate) fn no_endpoint() -> Failure {
 /// Sends the call through the layers that policies put there to a backend; the answer is in the call's response.
 pub(crate) async fn invoke(api: &ApiRuntime, call: &mut Call) -> Result<(), Failure> {
     override_method(call)?;
+    if call.layers.is_empty() {
+        return ask(api, call).await;
+    }
     let layers = std::mem::take(&mut call.layers);
     Next::new(&layers, &Endpoints(api)).run(call).await
 }
@@ -80,16 +83,20 @@ fn override_method(call: &mut Call) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn ask(api: &ApiRuntime, call: &mut Call) -> Result<(), Failure> {
+    match &api.failover {
+        Some(failover) => Box::pin(failover.invoke(&api.groups, call)).await,
+        None => send(choose(api, call, &[Mode::RequestResponse])?, call).await,
+    }
+}
+
 /// The endpoints at the bottom of all layers.
 struct Endpoints<'a>(&'a ApiRuntime);
 
 #[async_trait]
 impl Invoker for Endpoints<'_> {
     async fn invoke(&self, call: &mut Call) -> Result<(), Failure> {
-        if let Some(failover) = &self.0.failover {
-            return failover.invoke(&self.0.groups, call).await;
-        }
-        send(choose(self.0, call, &[Mode::RequestResponse])?, call).await
+        ask(self.0, call).await
     }
 
     fn detach(&self) -> Arc<dyn Invoker> {
@@ -114,16 +121,17 @@ impl Invoker for Detached {
 async fn send(chosen: Chosen<'_>, call: &mut Call) -> Result<(), Failure> {
     let Backend::Http(backend) = &chosen.choice.endpoint.backend else { return Err(no_endpoint()) };
     // Noted before, because an attempt that takes too long is dropped and cannot note anything.
-    call.failed.push(chosen.choice.name());
+    // Whoever asks again after it was dropped has not had an answer from the one that was asked before.
+    call.failed.extend(call.asked.replace(Arc::clone(chosen.choice.name())));
     let answered = backend.invoke(call, chosen.target.as_deref()).await;
     match &answered {
-        Ok(()) => drop(call.failed.pop()),
+        Ok(()) => call.asked = None,
         // Whoever sends a request badly can be told so in the answer.
         Err(failure) if failure.status.is_client_error() => {
             tracing::debug!(api.id = %call.api.id, "a request could not be passed on: {}", failure.status);
         }
         Err(failure) => warn_seldom!(
-            api.id = %call.api.id, endpoint = chosen.choice.name(), key = failure.key.as_deref().unwrap_or("-"),
+            api.id = %call.api.id, endpoint = %chosen.choice.name(), key = failure.key.as_deref().unwrap_or("-"),
             "a backend gave no answer: {}", failure.status
         ),
     }

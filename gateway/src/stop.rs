@@ -5,8 +5,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -37,6 +37,12 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
+    /// A signal that nobody gives.
+    pub(crate) fn never() -> Arc<Stop> {
+        static NEVER: LazyLock<Arc<Stop>> = LazyLock::new(Arc::default);
+        Arc::clone(&NEVER)
+    }
+
     /// Ends every stream that watches.
     pub(crate) fn signal(&self, reason: StopReason) {
         let code = match reason {

@@ -60,8 +60,16 @@ pub(crate) use on;
 
 impl Db {
     /// Connects by URL (`postgres://…` or `sqlite://…`) and brings the schema up to date.
+    ///
+    /// # Errors
+    /// The store cannot be reached or used, or is one in memory.
     pub async fn connect(url: &str) -> anyhow::Result<Db> {
         let db = if url.starts_with("sqlite:") {
+            // Its connections lock each other out of whole tables, and do not wait.
+            anyhow::ensure!(
+                !url.contains(":memory:") && !url.contains("mode=memory"),
+                "SQLite in memory cannot be used as the store: name a file, for example sqlite:///tmp/tidegate.db"
+            );
             let options = SqliteConnectOptions::from_str(url)?
                 .create_if_missing(true)
                 .foreign_keys(true)

@@ -9,14 +9,25 @@ use std::sync::Arc;
 /// Prefix of the long form.
 const PREFIX: &str = "gravitee.attribute.";
 
-/// Attributes by their short names.
+/// Attributes by their short names: those that calls share, and above them what was set for one.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Attributes(Arc<HashMap<String, Value>>);
+pub(crate) struct Attributes {
+    /// What every call of the same caller begins with; `None`: nothing.
+    base: Option<Arc<HashMap<String, Value>>>,
+    /// `None`: taken away.
+    own: HashMap<String, Option<Value>>,
+}
 
 impl Attributes {
     /// The value of an attribute.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(short(name))
+        let name = short(name);
+        if !self.own.is_empty()
+            && let Some(own) = self.own.get(name)
+        {
+            return own.as_ref();
+        }
+        self.base.as_ref()?.get(name)
     }
 
     /// The value of an attribute that is a text.
@@ -26,19 +37,36 @@ impl Attributes {
 
     /// Sets an attribute.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        Arc::make_mut(&mut self.0).insert(short(name).to_owned(), value.into());
+        self.own.insert(short(name).to_owned(), Some(value.into()));
     }
 
     /// Takes an attribute away.
     pub(crate) fn remove(&mut self, name: &str) {
-        if self.0.contains_key(short(name)) {
-            Arc::make_mut(&mut self.0).remove(short(name));
+        if self.get(name).is_some() {
+            self.own.insert(short(name).to_owned(), None);
         }
+    }
+
+    /// The same ones, as what calls begin with: copies of it share them.
+    pub(crate) fn into_base(self) -> Self {
+        Attributes { base: Some(self.shared()), own: HashMap::new() }
     }
 
     /// All of them, shared.
     pub(crate) fn shared(&self) -> Arc<HashMap<String, Value>> {
-        Arc::clone(&self.0)
+        match &self.base {
+            Some(base) if self.own.is_empty() => Arc::clone(base),
+            base => {
+                let mut all = base.as_deref().cloned().unwrap_or_default();
+                for (name, value) in &self.own {
+                    match value {
+                        Some(value) => drop(all.insert(name.clone(), value.clone())),
+                        None => drop(all.remove(name)),
+                    }
+                }
+                Arc::new(all)
+            }
+        }
     }
 }
 

@@ -24,7 +24,10 @@ use http::HeaderMap;
 use metadata::Metadata;
 use request::Request;
 use response::Response;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// The client identifier of a call that has none yet.
+static NOBODY: LazyLock<Arc<str>> = LazyLock::new(|| "".into());
 
 /// One request in progress.
 pub(crate) struct Call {
@@ -47,7 +50,9 @@ pub(crate) struct Call {
     /// Ends what outlives a redeploy as well.
     pub(crate) removed: Arc<Stop>,
     /// Endpoints that gave this call no answer, as `group/endpoint`: another attempt goes elsewhere when it can.
-    pub(crate) failed: Vec<String>,
+    pub(crate) failed: Vec<Arc<str>>,
+    /// The one that it waits for.
+    pub(crate) asked: Option<Arc<str>>,
     /// What policies put around the endpoint, outermost first.
     pub(crate) layers: Vec<Arc<dyn Layer>>,
     /// Headers of the answer, whatever it will be and whoever gives it.
@@ -92,13 +97,20 @@ impl Call {
             plan: None,
             consumer: None,
             lease: None,
-            client_identifier: "".into(),
-            stop: Arc::default(),
-            removed: Arc::default(),
+            client_identifier: Arc::clone(&NOBODY),
+            stop: Stop::never(),
+            removed: Stop::never(),
             failed: Vec::new(),
+            asked: None,
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
         }
+    }
+
+    /// Whether an endpoint was asked and gave no answer.
+    pub(crate) fn got_no_answer_from(&self, endpoint: &str) -> bool {
+        let asked = self.asked.iter().chain(&self.failed);
+        asked.into_iter().any(|asked| **asked == *endpoint)
     }
 
     /// The call as message flows keep it: without bodies and layers.
@@ -116,6 +128,7 @@ impl Call {
             stop: Arc::clone(&self.stop),
             removed: Arc::clone(&self.removed),
             failed: Vec::new(),
+            asked: None,
             layers: Vec::new(),
             answer_headers: HeaderMap::new(),
         }

@@ -91,9 +91,9 @@ fn headers(exchange: &Exchange<'_>) -> Vec<(String, String)> {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
     let effective = [
-        (ids::TRANSACTION_ID_PARAMETER, &exchange.ids.transaction),
-        (ids::REQUEST_ID_PARAMETER, &exchange.ids.request),
-        (ids::CLIENT_IDENTIFIER_PARAMETER, exchange.client_identifier),
+        (ids::TRANSACTION_ID_PARAMETER, exchange.ids.transaction.as_str()),
+        (ids::REQUEST_ID_PARAMETER, exchange.ids.request.as_str()),
+        (ids::CLIENT_IDENTIFIER_PARAMETER, &**exchange.client_identifier),
     ];
     sent.chain(effective.map(|(name, value)| (name.to_owned(), value.to_string()))).collect()
 }

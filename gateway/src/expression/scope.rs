@@ -131,8 +131,8 @@ impl Scope<'_> {
     fn request(&self, name: &str) -> Option<Value> {
         let request = &self.call.request;
         Some(match name {
-            "id" => self.call.ids.request.as_ref().into(),
-            "transactionId" => self.call.ids.transaction.as_ref().into(),
+            "id" => self.call.ids.request.as_str().into(),
+            "transactionId" => self.call.ids.transaction.as_str().into(),
             "uri" => request.head.uri.path_and_query().map_or("/", |target| target.as_str()).into(),
             "path" => request.path().into(),
             "paths" => segments(request.path()),

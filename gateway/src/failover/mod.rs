@@ -88,7 +88,7 @@ impl Failover {
                 Attempt::Failed(reason) => tracing::debug!(api.id = %call.api.id, attempt,
                     endpoint = chosen.choice.endpoint.name, "an attempt failed: {reason}"),
             }
-            call.failed.push(chosen.choice.name());
+            call.failed.push(Arc::clone(chosen.choice.name()));
             failed = Some(chosen.choice);
         }
         let opened = passage.failed(Instant::now(), self.rules.max_failures, self.rules.open_state());

@@ -106,8 +106,8 @@ impl Run<'_> {
         let head = &request.head;
         let split = |path: &str| Value::list_of(path.split('/').map(Value::text_of));
         Some(match name {
-            "id" => Value::text_of(Arc::clone(&self.model.call.ids.request)),
-            "transactionId" => Value::text_of(Arc::clone(&self.model.call.ids.transaction)),
+            "id" => Value::text_of(self.model.call.ids.request.as_str()),
+            "transactionId" => Value::text_of(self.model.call.ids.transaction.as_str()),
             "uri" => Value::text_of(head.uri.path_and_query().map_or("/", |target| target.as_str())),
             "path" => Value::text_of(request.path()),
             "paths" => split(request.path()),

@@ -8,27 +8,27 @@ use super::head::Framing;
 use super::io::{Io, Progress};
 use super::reply::{Reply, Session};
 use super::serve::{Front, Peer, serve};
-use crate::call::body::Body;
+use crate::alarm::Alarm;
+use crate::call::body::{Body, BodyError};
 use crate::stop::{Stop, StopWatch};
 use bytes::Bytes;
 use definition::limits::SLOW_CLIENT_WRITE_TIMEOUT_MS;
 use futures::future::BoxFuture;
 use http::header::CONNECTION;
 use http::{Request, Response, Version};
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
 
 /// What became of the HTTP/1 phase of a connection.
 pub(super) enum AfterHttp1 {
@@ -58,32 +58,28 @@ struct Http1Service {
     slot: Slot,
     drain: Arc<Stop>,
     progress: Arc<Progress>,
-    /// A request is being answered.
-    busy: Arc<AtomicBool>,
 }
 
 impl Service<Request<Incoming>> for Http1Service {
-    type Response = Response<Body>;
+    type Response = Response<Answer>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (front, peer) = (Arc::clone(&self.front), Arc::clone(&self.peer));
         let (slot, drain) = (Arc::clone(&self.slot), Arc::clone(&self.drain));
-        let (progress, busy) = (Arc::clone(&self.progress), Arc::clone(&self.busy));
+        let progress = Arc::clone(&self.progress);
         let mut framing = framing(&request);
-        busy.store(true, Ordering::Relaxed);
+        progress.busy.store(true, Ordering::Relaxed);
         Box::pin(async move {
             let takeover = match serve(&front, &peer, request).await {
                 Reply::Whole(response) => {
                     progress.received.store(false, Ordering::Relaxed);
-                    busy.store(false, Ordering::Relaxed);
-                    return Ok(response.map(Body::Bytes));
+                    return Ok(response.map(|body| Answer { body: Body::Bytes(body), progress }));
                 }
                 Reply::Passed(response) => {
                     progress.received.store(false, Ordering::Relaxed);
-                    busy.store(false, Ordering::Relaxed);
-                    return Ok(response);
+                    return Ok(response.map(|body| Answer { body, progress }));
                 }
                 Reply::Stream { head, frames } => {
                     if drain.reason().is_some() && matches!(framing, Framing::Chunked { .. }) {
@@ -122,7 +118,7 @@ pub(super) async fn serve_requests(
     front: &Arc<Front>,
     drain: &Arc<Stop>,
 ) -> AfterHttp1 {
-    let (slot, busy) = (Slot::default(), Arc::<AtomicBool>::default());
+    let slot = Slot::default();
     let progress = io.progress();
     let service = Http1Service {
         front: Arc::clone(front),
@@ -130,16 +126,14 @@ pub(super) async fn serve_requests(
         slot: Arc::clone(&slot),
         drain: Arc::clone(drain),
         progress: Arc::clone(&progress),
-        busy: Arc::clone(&busy),
     };
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // The library's limit begins to count when the connection is idle, so it is the limit for that.
-        .header_read_timeout(front.idle_patience)
-        .serve_connection(TokioIo::new(io), service);
+    // The library would queue a timer for every request.
+    let mut connection =
+        http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(io), service);
     let mut draining = StopWatch::new(Arc::clone(drain));
     let mut told = false;
-    let (mut stalled, mut beginning) = (Patience::default(), Patience::default());
+    // Apart from the task, because connections whose answer is a stream need none of them.
+    let mut alarms = Box::<Alarms>::default();
     let takeover = poll_fn(|cx| {
         if !told && draining.poll(cx).is_ready() {
             told = true;
@@ -151,10 +145,12 @@ pub(super) async fn serve_requests(
         // A response that came before is not out yet; it is written before anything else happens here.
         let blocked = progress.blocked.load(Ordering::Relaxed);
         // A request has begun that the service has not seen: its head is not complete.
-        let head = !busy.load(Ordering::Relaxed) && progress.received.load(Ordering::Relaxed);
+        let (free, received) =
+            (!progress.busy.load(Ordering::Relaxed), progress.received.load(Ordering::Relaxed));
         let write_patience = Duration::from_millis(SLOW_CLIENT_WRITE_TIMEOUT_MS);
-        if stalled.poll_over(blocked, write_patience, cx)
-            || beginning.poll_over(head, front.head_patience, cx)
+        if alarms.stalled.poll_over(blocked, write_patience, cx)
+            || alarms.beginning.poll_over(free && received, front.head_patience, cx)
+            || alarms.idle.poll_over(free && !received && !blocked, front.idle_patience, cx)
         {
             return Poll::Ready(Ok(None));
         }
@@ -173,18 +169,46 @@ pub(super) async fn serve_requests(
     }
 }
 
-/// A timer that runs while something lasts.
+/// What a connection is given up for.
 #[derive(Default)]
-struct Patience(Option<Pin<Box<Sleep>>>);
+struct Alarms {
+    /// The client takes nothing.
+    stalled: Alarm,
+    /// The head of a request does not come to its end.
+    beginning: Alarm,
+    /// No request comes.
+    idle: Alarm,
+}
 
-impl Patience {
-    /// True when `lasts` was true for `limit`, from one call to the other.
-    fn poll_over(&mut self, lasts: bool, limit: Duration, cx: &mut Context<'_>) -> bool {
-        if !lasts {
-            self.0 = None;
-            return false;
-        }
-        self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx).is_ready()
+/// What the library writes: an answer, until whose end the connection is busy.
+struct Answer {
+    body: Body,
+    progress: Arc<Progress>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.progress.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

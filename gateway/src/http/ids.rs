@@ -31,31 +31,46 @@ const CLIENT_IDENTIFIER_MAX_CHARS: usize = 128;
 /// Identifiers of one exchange.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
-    pub(crate) request: Arc<str>,
-    pub(crate) transaction: Arc<str>,
+    pub(crate) request: Id,
+    pub(crate) transaction: Id,
+}
+
+/// Visible ASCII, in the form in which every call needs it four times.
+#[derive(Debug, Clone)]
+pub(crate) struct Id(HeaderValue);
+
+impl Id {
+    /// `None`: it is no text for a header.
+    fn new(text: &str) -> Option<Self> {
+        HeaderValue::from_str(text).ok().map(Id)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
 }
 
 impl Ids {
     /// Takes what the caller sent, else makes new ones.
     pub(crate) fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
         let sent = |name: &HeaderName, parameter: &str| {
-            provided(headers, query, name, parameter, |text| visible(text, ID_MAX_CHARS))
+            let text = provided(headers, query, name, parameter, |text| visible(text, ID_MAX_CHARS))?;
+            Id::new(&text)
         };
-        let request: Arc<str> = match sent(&REQUEST_ID, REQUEST_ID_PARAMETER) {
-            Some(id) => id.into(),
-            None => Uuid::new_v4().hyphenated().encode_lower(&mut Uuid::encode_buffer()).into(),
-        };
-        let transaction = match sent(&TRANSACTION_ID, TRANSACTION_ID_PARAMETER) {
-            Some(id) => id.into(),
-            None => Arc::clone(&request),
-        };
+        let request = sent(&REQUEST_ID, REQUEST_ID_PARAMETER).unwrap_or_else(|| {
+            let mut buffer = Uuid::encode_buffer();
+            // Hexadecimal digits and hyphens are a header value.
+            Id(HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut buffer))
+                .unwrap_or_else(|_| HeaderValue::from_static("-")))
+        });
+        let transaction = sent(&TRANSACTION_ID, TRANSACTION_ID_PARAMETER).unwrap_or_else(|| request.clone());
         Ids { request, transaction }
     }
 
     /// Puts both into the answer's headers.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        put(headers, TRANSACTION_ID, &self.transaction);
-        put(headers, REQUEST_ID, &self.request);
+        headers.insert(TRANSACTION_ID, self.transaction.0.clone());
+        headers.insert(REQUEST_ID, self.request.0.clone());
     }
 }
 
@@ -134,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_request_id_comes_from_header_then_query_then_chance() {
-        let ids = |headers: &HeaderMap, query| Ids::of(headers, query).request.to_string();
+        let ids = |headers: &HeaderMap, query| Ids::of(headers, query).request.as_str().to_owned();
         assert_eq!(ids(&headers(&REQUEST_ID, "r1"), Some("X-Gravitee-Request-Id=r2")), "r1");
         assert_eq!(ids(&HeaderMap::new(), Some("X-Gravitee-Request-Id=r2")), "r2");
         assert_eq!(ids(&headers(&REQUEST_ID, "has blank"), Some("X-Gravitee-Request-Id=r2")), "r2");
@@ -145,9 +160,9 @@ mod tests {
     #[test]
     fn a_transaction_id_falls_back_to_the_request_id() {
         let ids = Ids::of(&headers(&REQUEST_ID, "r1"), None);
-        assert_eq!(&*ids.transaction, "r1");
+        assert_eq!(ids.transaction.as_str(), "r1");
         let ids = Ids::of(&headers(&REQUEST_ID, "r1"), Some("X-Gravitee-Transaction-Id=t1"));
-        assert_eq!(&*ids.transaction, "t1");
+        assert_eq!(ids.transaction.as_str(), "t1");
     }
 
     #[test]

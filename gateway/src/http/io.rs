@@ -25,6 +25,8 @@ pub(crate) struct Progress {
     pub(crate) blocked: AtomicBool,
     /// Something was read since this was last cleared.
     pub(crate) received: AtomicBool,
+    /// A request is being answered, until its answer is written; not the socket's to know.
+    pub(crate) busy: AtomicBool,
 }
 
 impl Io {

@@ -52,7 +52,7 @@ pub(super) async fn answer<'a>(
     }
     match (&entrypoint.handler, entrypoint.kind) {
         (Handler::Messages(handler), Some(kind)) => {
-            messages(api, entrypoint, (&**handler, kind), call, &chosen).await
+            Box::pin(messages(api, entrypoint, (&**handler, kind), call, &chosen)).await
         }
         // Nobody calls where subscribers are called: it takes no request.
         (Handler::Push(_), _) => Err(respond::no_entrypoint_failure()),

@@ -7,6 +7,7 @@ use super::ids::{self, Ids};
 use super::process;
 use super::reply::Reply;
 use super::respond;
+use crate::alarm::Alarm;
 use crate::call::body::Body;
 use crate::call::{Call, Consumer, request};
 use crate::failure::{Failure, key};
@@ -21,11 +22,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// Time between two requests of an HTTP/1 connection, milliseconds: longer than the pools of usual clients keep one, so
 /// that the client is the one that closes.
@@ -60,12 +63,29 @@ pub(crate) struct Peer {
     inferred: OnceLock<Arc<str>>,
     consumer: OnceLock<Arc<Consumer>>,
     attributes: Remembered,
+    /// The time limit of calls. One at a time has it, the others on the connection make their own.
+    alarm: Mutex<Option<Box<Alarm>>>,
 }
 
 impl Peer {
     pub(crate) fn new(address: IpAddr, local: SocketAddr) -> Self {
         let (inferred, consumer) = (OnceLock::new(), OnceLock::new());
-        Peer { address, local, inferred, consumer, attributes: Remembered::default() }
+        let (attributes, alarm) = (Remembered::default(), Mutex::default());
+        Peer { address, local, inferred, consumer, attributes, alarm }
+    }
+
+    /// What `answer` comes to within `limit`; `None`: nothing.
+    async fn in_time<T>(&self, limit: Duration, mut answer: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        let spare = || self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alarm = spare().take().unwrap_or_default();
+        alarm.set(limit);
+        let answer = poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => alarm.poll(cx).map(|()| None),
+        })
+        .await;
+        *spare() = Some(alarm);
+        answer
     }
 
     /// What a key-less caller at this address is known as; hashed once per connection.
@@ -124,7 +144,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
 
     let trusted_proxy = front.proxies.trusts(peer.address);
     let client = trusted_proxy.then(|| behind(front, peer, &head.headers)).flatten();
-    let peer = client.as_ref().unwrap_or(peer);
+    let (caller, peer) = (peer, client.as_ref().unwrap_or(peer));
 
     let awaited = Arc::<AtomicBool>::default();
     let body = match body.is_end_stream() {
@@ -142,17 +162,20 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
 
     // The time limit ends with the response's head; a stream may go on for days.
     let limit = Duration::from_millis(REQUEST_TIMEOUT_MS);
-    let answer = timeout(limit, async {
-        match preflight {
-            Some(response) => process::preflight(&api, &mut call, response).await,
-            None => process::answer(&api, peer, consumers, &mut call, &mut meter).await,
-        }
-    });
-    let answer = answer.await.unwrap_or_else(|_| Err(too_late(awaited.load(Ordering::Relaxed))));
+    let answer = {
+        let answer = pin!(async {
+            match preflight {
+                Some(response) => Box::pin(process::preflight(&api, &mut call, response)).await,
+                None => process::answer(&api, peer, consumers, &mut call, &mut meter).await,
+            }
+        });
+        caller.in_time(limit, answer).await
+    };
+    let answer = answer.unwrap_or_else(|| Err(too_late(awaited.load(Ordering::Relaxed))));
 
     let mut reply = match answer {
         Ok(reply) => reply,
-        Err(failure) => Reply::Whole(respond::failure(&failure, &mut call, &api.templates).await),
+        Err(failure) => Reply::Whole(Box::pin(respond::failure(&failure, &mut call, &api.templates)).await),
     };
     if let (Some(cors), false) = (&api.cors, matches!(reply, Reply::Upgrade { .. })) {
         cors.write(origin.as_ref(), reply.headers_mut());

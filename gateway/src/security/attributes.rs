@@ -28,8 +28,8 @@ fn write(attributes: &mut Attributes, api: &ApiFacts, context_path: &str, plan: 
     }
 }
 
-/// The attributes of the last key-less call of a connection: most connections call one API. Idle connections are many, so
-/// that it takes no more than a pointer until there is a call.
+/// The attributes that the last call of a connection began with: most connections call one API, for one consumer. Idle
+/// connections are many, so that it takes no more than a pointer until there is a call.
 #[derive(Default)]
 pub(crate) struct Remembered(Mutex<Option<Box<Entry>>>);
 
@@ -37,18 +37,20 @@ struct Entry {
     api: Arc<ApiFacts>,
     context_path: Arc<str>,
     plan: Arc<str>,
+    consumer: Arc<Consumer>,
     attributes: Attributes,
 }
 
 impl Remembered {
-    /// Sets the attributes of a call of this consumer, the only one of the connection.
-    pub(super) fn note(&self, call: &mut Call, plan: &Arc<str>, consumer: &Consumer) {
+    /// Sets the attributes of a call of this consumer.
+    pub(super) fn note(&self, call: &mut Call, plan: &Arc<str>, consumer: &Arc<Consumer>) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let context_path = &call.request.context_path;
         let fits = |entry: &&Entry| {
             Arc::ptr_eq(&entry.api, &call.api)
                 && *entry.context_path == **context_path
                 && Arc::ptr_eq(&entry.plan, plan)
+                && Arc::ptr_eq(&entry.consumer, consumer)
         };
         if let Some(entry) = remembered.as_deref().filter(fits) {
             call.attributes = entry.attributes.clone();
@@ -56,8 +58,10 @@ impl Remembered {
         }
         let mut attributes = Attributes::default();
         write(&mut attributes, &call.api, context_path, plan, consumer);
+        let attributes = attributes.into_base();
         call.attributes = attributes.clone();
         let (api, context_path) = (Arc::clone(&call.api), Arc::clone(context_path));
-        *remembered = Some(Box::new(Entry { api, context_path, plan: Arc::clone(plan), attributes }));
+        let (plan, consumer) = (Arc::clone(plan), Arc::clone(consumer));
+        *remembered = Some(Box::new(Entry { api, context_path, plan, consumer, attributes }));
     }
 }

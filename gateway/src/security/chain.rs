@@ -3,7 +3,7 @@
 //! What a caller brings is remembered: whoever presents a credential that no plan knows is refused, and does not fall
 //! back to a key-less plan. A selection rule that does not hold makes the chain forget it.
 
-use super::{Kind, Plan, Token, Trouble, attributes, jwt, key_less, oauth2, ready, unauthorized};
+use super::{Kind, Plan, Token, Trouble, jwt, key_less, oauth2, ready, unauthorized};
 use crate::call::Call;
 use crate::consumers::{ApiKey, Consumers, Subscription};
 use crate::expression::{self, Scope};
@@ -125,7 +125,7 @@ impl Access {
             Access::Anonymous | Access::Client(_) => Arc::from([Arc::clone(&subscription.stop)]),
         };
         call.lease = Some(lease);
-        attributes::note(call, &plan.id, &subscription.consumer);
+        peer.attributes().note(call, &plan.id, &subscription.consumer);
         Arc::clone(&subscription.id)
     }
 }
@@ -139,7 +139,7 @@ impl Kind {
     ) -> Result<Token, Trouble> {
         match self {
             Kind::Jwt(plan) => Ok(plan.token(call)),
-            Kind::Oauth2(plan) => plan.token(call, memory).await,
+            Kind::Oauth2(plan) => Box::pin(plan.token(call, memory)).await,
             Kind::ApiKey(plan) => Ok(plan.token(call)),
             Kind::KeyLess if presented => Ok(Token::Absent),
             Kind::KeyLess => Ok(Token::Nobody),
@@ -150,7 +150,7 @@ impl Kind {
     async fn enter(&self, call: &mut Call, token: Token, access: &Access) -> Result<(), Failure> {
         match (self, token, access) {
             (Kind::Jwt(plan), Token::Jwt { token, client_id }, _) => {
-                plan.enter(call, *token, client_id).await
+                Box::pin(plan.enter(call, *token, client_id)).await
             }
             (Kind::Oauth2(plan), Token::Introspected { answer, client_id }, _) => {
                 plan.enter(call, &answer, client_id)

@@ -184,6 +184,7 @@ fn build_group(
         modes.retain(|mode| enabled.contains(mode));
         endpoints.push(DeployedEndpoint {
             name: endpoint.name.clone(),
+            full_name: format!("{}/{}", group.name, endpoint.name).into(),
             secondary: endpoint.secondary,
             weight: endpoint.weight,
             backend,

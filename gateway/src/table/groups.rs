@@ -5,6 +5,7 @@ use crate::endpoint::Backend;
 use crate::health::{Check, Health};
 use definition::connector::Mode;
 use definition::qos::EndpointKind;
+use std::sync::Arc;
 
 /// All groups, in the order of the definition.
 #[derive(Default)]
@@ -27,6 +28,8 @@ pub(crate) struct DeployedGroup {
 
 pub(crate) struct DeployedEndpoint {
     pub(crate) name: String,
+    /// `group/endpoint`.
+    pub(crate) full_name: Arc<str>,
     pub(crate) secondary: bool,
     pub(crate) weight: u32,
     pub(crate) backend: Backend,
@@ -121,20 +124,20 @@ impl DeployedGroup {
 
 impl<'a> Choice<'a> {
     /// `group/endpoint`.
-    pub(crate) fn name(&self) -> String {
-        format!("{}/{}", self.group.name, self.endpoint.name)
+    pub(crate) fn name(&self) -> &'a Arc<str> {
+        &self.endpoint.full_name
     }
 
-    /// The same, or an available endpoint of the group that is none of `failed`, when there is one.
-    pub(crate) fn instead_of(self, failed: &[String]) -> Choice<'a> {
-        if failed.is_empty() || !failed.contains(&self.name()) {
+    /// The same, or an available endpoint of the group that did not fail, when there is one.
+    pub(crate) fn instead_of(self, failed: impl Fn(&str) -> bool) -> Choice<'a> {
+        if !failed(self.name()) {
             return self;
         }
         let available =
             (0..self.group.endpoints.len()).filter_map(|index| self.group.at(index)).filter(|choice| {
                 let endpoint = choice.endpoint;
                 let open = endpoint.health.is_available() && choice.group.shares(endpoint);
-                open && !failed.contains(&choice.name())
+                open && !failed(choice.name())
             });
         // Primary endpoints first.
         available.min_by_key(|choice| choice.endpoint.secondary).unwrap_or(self)
@@ -157,9 +160,10 @@ mod tests {
 
     const ONE: Thresholds = Thresholds { success: 1, failure: 1 };
 
-    fn group(name: &str, endpoints: &[(&str, bool)], modes: &[Mode]) -> DeployedGroup {
+    fn group(group: &str, endpoints: &[(&str, bool)], modes: &[Mode]) -> DeployedGroup {
         let endpoints = endpoints.iter().map(|(name, secondary)| DeployedEndpoint {
             name: (*name).to_owned(),
+            full_name: format!("{group}/{name}").into(),
             secondary: *secondary,
             weight: 1,
             backend: mock::build(name, &serde_json::Map::new(), &Shared::default()).unwrap(),
@@ -167,7 +171,7 @@ mod tests {
             check: None,
         });
         let balancer = LoadBalancerType::RoundRobin;
-        DeployedGroup::new(name.to_owned(), None, modes.to_vec(), balancer, endpoints.collect())
+        DeployedGroup::new(group.to_owned(), None, modes.to_vec(), balancer, endpoints.collect())
     }
 
     fn groups() -> Groups {
@@ -213,8 +217,8 @@ mod tests {
         };
         let drained = weighted(&[1, 0]);
         assert_eq!(chosen(&drained, 3), "a a a");
-        let failed = ["g/a".to_owned()];
-        assert_eq!(drained.choose(&[Mode::Subscribe]).unwrap().instead_of(&failed).name(), "g/a");
+        let failed = |name: &str| name == "g/a";
+        assert_eq!(drained.choose(&[Mode::Subscribe]).unwrap().instead_of(failed).name().as_ref(), "g/a");
         report(&drained, 0, false);
         assert_eq!(chosen(&drained, 1), "-", "not even when it is the last one");
         assert_eq!(chosen(&weighted(&[0, 0]), 4), "a b a b");
@@ -224,9 +228,9 @@ mod tests {
     fn a_call_goes_elsewhere_than_where_it_got_no_answer() {
         let groups = groups();
         let after = |failed: &[&str]| {
-            let failed: Vec<String> = failed.iter().map(|name| (*name).to_owned()).collect();
-            let choose = || groups.choose(&[Mode::Subscribe]).unwrap().instead_of(&failed).name();
-            (0..4).map(|_| choose()).collect::<Vec<_>>().join(" ")
+            let failed = |name: &str| failed.contains(&name);
+            let choose = || groups.choose(&[Mode::Subscribe]).unwrap().instead_of(failed).name();
+            (0..4).map(|_| choose().as_ref()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(after(&[]), "first/a first/b first/a first/b");
         assert_eq!(after(&["first/a"]), "first/b first/b first/b first/b");

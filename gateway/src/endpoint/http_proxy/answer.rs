@@ -3,12 +3,12 @@
 
 use super::http1::Http1;
 use super::pool::Pool;
-use crate::call::body::BodyError;
+use crate::call::body::{Body, BodyError};
 use crate::seldom::warn_seldom;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use std::future::{Future as _, poll_fn};
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,30 +37,18 @@ impl Lease {
         }
     }
 
-    /// The answer was read to its end.
-    fn finish(self, cx: &mut Context<'_>) {
+    /// The answer was read to its end, or has no body.
+    pub(super) fn finish(self, cx: &mut Context<'_>) {
         match self {
             Lease::Http1 { mut connection, pool, kept, permit } => {
                 if kept && connection.is_free(cx) {
-                    pool.put(*connection);
+                    pool.put(connection);
                 }
                 // In this order: who waits for the permit finds the connection.
                 drop(permit);
             }
             Lease::Detached { .. } | Lease::Http2 { .. } => {}
         }
-    }
-
-    /// The answer has no body.
-    pub(super) async fn finished(self) {
-        let mut lease = Some(self);
-        poll_fn(|cx| {
-            if let Some(lease) = lease.take() {
-                lease.finish(cx);
-            }
-            Poll::Ready(())
-        })
-        .await;
     }
 }
 
@@ -71,6 +59,8 @@ pub(super) struct AnswerBody {
     /// Greatest time without a byte.
     patience: Option<Duration>,
     silence: Option<Pin<Box<Sleep>>>,
+    /// Read before anybody asked.
+    early: Option<Result<Frame<Bytes>, BodyError>>,
 }
 
 /// The backend sent nothing for too long.
@@ -80,7 +70,20 @@ struct Silent(Duration);
 
 impl AnswerBody {
     pub(super) fn new(incoming: Incoming, lease: Lease, patience: Option<Duration>) -> Self {
-        AnswerBody { incoming, lease: Some(lease), patience, silence: None }
+        AnswerBody { incoming, lease: Some(lease), patience, silence: None, early: None }
+    }
+
+    /// The body, with what came together with the head: a small answer is all there, and needs nobody to read it.
+    pub(super) fn begun(mut self, cx: &mut Context<'_>) -> Body {
+        match Pin::new(&mut self).poll_frame(cx) {
+            Poll::Pending => {}
+            Poll::Ready(None) => return Body::Empty,
+            Poll::Ready(Some(Ok(frame))) if self.incoming.is_end_stream() && frame.is_data() => {
+                return frame.into_data().map_or(Body::Empty, Body::Bytes);
+            }
+            Poll::Ready(Some(early)) => self.early = Some(early),
+        }
+        Body::stream(self)
     }
 
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
@@ -111,6 +114,9 @@ impl HttpBody for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
+        if let Some(early) = this.early.take() {
+            return Poll::Ready(Some(early));
+        }
         match this.poll_incoming(cx) {
             Poll::Pending => match this.poll_silence(cx) {
                 Poll::Pending => Poll::Pending,
@@ -139,10 +145,18 @@ impl HttpBody for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.early.is_none() && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let mut hint = self.incoming.size_hint();
+        if let Some(Ok(early)) = &self.early {
+            let read = early.data_ref().map_or(0, |data| data.len() as u64);
+            if let Some(upper) = hint.upper() {
+                hint.set_upper(upper + read);
+            }
+            hint.set_lower(hint.lower() + read);
+        }
+        hint
     }
 }

@@ -76,7 +76,7 @@ impl Caller {
         let body = RequestBody::new(if body.is_empty() { Body::Empty } else { Body::Bytes(body) }, None);
         let request = self.client.request1(Method::POST, place, headers, body, true);
         let request = request.map_err(|fault| NoAnswer::of(fault, false))?;
-        let answered = self.client.send1(&place.origin, request).await;
+        let answered = self.client.send1(&place.origin, &mut Some(request)).await;
         answered.map_err(|Unanswered { fault, repeat }| NoAnswer::of(fault, repeat != Repeat::None))
     }
 }

@@ -11,6 +11,7 @@ use super::http2::{Http2, Stream};
 use super::pool::{self, Pool};
 use super::target::Origin;
 use super::transport::Transport;
+use crate::alarm::Alarm;
 use crate::call::body::Body;
 use crate::proxy::is_event_stream;
 use definition::connector::http_proxy::HttpSettings;
@@ -19,13 +20,13 @@ use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Pause between two looks for connections that nobody uses, milliseconds.
@@ -83,11 +84,11 @@ impl Client {
         &self.connector
     }
 
-    /// Sends a request of HTTP/1.1.
+    /// Sends a request of HTTP/1.1, which is large and is moved out of its place once, when it is sent.
     pub(super) async fn send1(
         self: &Arc<Self>,
         origin: &Arc<Origin>,
-        request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
     ) -> Result<Response<Body>, Unanswered> {
         let pool = self.pool(origin);
         let permit = pool.permit(self.connector.patience).await?;
@@ -98,7 +99,7 @@ impl Client {
         &self,
         pool: Arc<Pool>,
         permit: OwnedSemaphorePermit,
-        mut request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
     ) -> Result<Response<Body>, Unanswered> {
         let keep_alive = limit(self.http.keep_alive_timeout).unwrap_or(Duration::MAX);
         loop {
@@ -106,15 +107,18 @@ impl Client {
             let reused = kept.is_some();
             let mut connection = match kept {
                 Some(connection) => connection,
-                None => self.open(&pool.origin, Purpose::Http1).await?,
+                None => Box::pin(self.open(&pool.origin, Purpose::Http1)).await?,
             };
-            let upload = request.body().upload();
-            let exchange = connection.exchange(request);
-            match self.in_time(exchange, Some(&upload)).await? {
+            let sent = request.take().ok_or(Fault::Request)?;
+            let upload = sent.body().upload();
+            let mut alarm = std::mem::take(&mut connection.alarm);
+            let answered = self.in_time(&mut alarm, pin!(connection.exchange(sent)), Some(&upload)).await?;
+            connection.alarm = alarm;
+            match answered {
                 Ok(response) => {
                     let kept = self.http.keep_alive;
                     let lease = if upload.done() {
-                        Lease::Http1 { connection: Box::new(connection), pool, kept, permit }
+                        Lease::Http1 { connection, pool, kept, permit }
                     } else {
                         // The rest of the request goes on while nobody reads the answer.
                         let task = AbortOnDropHandle::new(tokio::spawn(connection.run()));
@@ -123,7 +127,7 @@ impl Client {
                     return Ok(self.answer(response, lease).await);
                 }
                 Err(broken) => match broken.unsent {
-                    Some(unsent) if reused => request = unsent,
+                    Some(unsent) if reused => *request = Some(unsent),
                     Some(_) | None => {
                         let fault = Fault::of_exchange(&broken.error);
                         let ended = reused && matches!(fault, Fault::Closed | Fault::Reset);
@@ -140,7 +144,7 @@ impl Client {
     }
 
     /// A new connection.
-    pub(super) async fn open(&self, origin: &Origin, purpose: Purpose) -> Result<Http1, Fault> {
+    pub(super) async fn open(&self, origin: &Origin, purpose: Purpose) -> Result<Box<Http1>, Fault> {
         let transport = self.connector.connect(origin, purpose).await?;
         Http1::begin(transport).await.map_err(|error| Fault::of_exchange(&error))
     }
@@ -158,11 +162,13 @@ impl Client {
             Err((transport, permit)) => {
                 let connection = Http1::begin(transport).await.map_err(|error| Fault::of_exchange(&error))?;
                 pool.put(connection);
-                return self.on_pool(pool, permit, fallback(request)).await;
+                return self.on_pool(pool, permit, &mut Some(fallback(request))).await;
             }
         };
         let upload = request.body().upload();
-        let answered = self.in_time(sender.try_send_request(request), Some(&upload)).await?;
+        let answered = self
+            .in_time(&mut Alarm::default(), pin!(sender.try_send_request(request)), Some(&upload))
+            .await?;
         match answered {
             Ok(response) => Ok(self.answer(response, Lease::Http2 { _permit: permit }).await),
             Err(mut error) => {
@@ -209,33 +215,32 @@ impl Client {
     /// Waits for the head of an answer, for as long as the request moves and the read timeout afterwards.
     pub(super) async fn in_time<T>(
         &self,
-        exchange: impl Future<Output = T>,
+        alarm: &mut Alarm,
+        mut exchange: Pin<&mut impl Future<Output = T>>,
         upload: Option<&Upload>,
     ) -> Result<T, Fault> {
         let Some(patience) = limit(self.http.read_timeout) else { return Ok(exchange.await) };
-        let mut exchange = std::pin::pin!(exchange);
         loop {
-            tokio::select! {
-                biased;
-                answer = exchange.as_mut() => return Ok(answer),
-                () = sleep_until(Instant::now() + patience) => match upload {
-                    Some(upload) if upload.moved() => {}
-                    Some(upload) if upload.awaited() => return Err(Fault::Stalled),
-                    Some(_) | None => return Err(Fault::ReadTimeout),
-                },
+            alarm.set(patience);
+            let answer = poll_fn(|cx| match exchange.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                Poll::Pending => alarm.poll(cx).map(|()| None),
+            });
+            match (answer.await, upload) {
+                (Some(answer), _) => return Ok(answer),
+                (None, Some(upload)) if upload.moved() => {}
+                (None, Some(upload)) if upload.awaited() => return Err(Fault::Stalled),
+                (None, Some(_) | None) => return Err(Fault::ReadTimeout),
             }
         }
     }
 
-    async fn answer(&self, response: Response<Incoming>, lease: Lease) -> Response<Body> {
-        if response.body().is_end_stream() {
-            lease.finished().await;
-            return response.map(|_| Body::Empty);
-        }
-        // Events come when there are any. That the backend is there at all is what its system is asked about.
-        let events = response.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);
-        let patience = limit(self.http.idle_timeout).filter(|_| !events);
-        response.map(|incoming| Body::stream(AnswerBody::new(incoming, lease, patience)))
+    fn answer(&self, response: Response<Incoming>, lease: Lease) -> impl Future<Output = Response<Body>> {
+        let mut answered = Some((response, lease, self.http.idle_timeout));
+        poll_fn(move |cx| {
+            let Some((response, lease, idle)) = answered.take() else { return Poll::Pending };
+            Poll::Ready(begin(response, lease, limit(idle), cx))
+        })
     }
 
     /// The connections to an origin.
@@ -271,4 +276,21 @@ async fn sweep(client: Weak<Client>) {
         let Some(client) = client.upgrade() else { return };
         client.sweep();
     }
+}
+
+/// An answer whose head is there.
+fn begin(
+    response: Response<Incoming>,
+    lease: Lease,
+    patience: Option<Duration>,
+    cx: &mut Context<'_>,
+) -> Response<Body> {
+    if response.body().is_end_stream() {
+        lease.finish(cx);
+        return response.map(|_| Body::Empty);
+    }
+    // Events come when there are any. That the backend is there at all is what its system is asked about.
+    let events = response.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);
+    let patience = patience.filter(|_| !events);
+    response.map(|incoming| AnswerBody::new(incoming, lease, patience).begun(cx))
 }

@@ -20,8 +20,8 @@ const STALE_RETRIES_MAX: usize = 2;
 /// Exchanges, following redirections where the settings say so.
 pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Place) -> Result<(), Failure> {
     let http2 = speaks_http2(proxy, call, &place);
-    let mut headers = headers::request(call, proxy.client.http(), http2);
-    proxy.set_headers(call, &mut headers).await?;
+    // Before the body is taken: what the settings say may look at it.
+    let mut headers = Some(outgoing_headers(proxy, call, http2).await?);
     let mut method = call.request.head.method.clone();
     // What can be sent again stays with the call, for policies that do.
     let mut body = Some(match &call.request.body {
@@ -29,20 +29,22 @@ pub(super) async fn exchange(proxy: &HttpProxy, call: &mut Call, mut place: Plac
         Body::Empty | Body::Stream(_) => call.request.body.take(),
     });
     let mut left = if proxy.client.http().follow_redirects { redirect::REDIRECTS_MAX } else { 0 };
+    let mut elsewhere = false;
     let response = loop {
-        let outgoing = Outgoing { method: method.clone(), headers: headers.clone(), http2 };
-        let response = send(proxy, call, &place, outgoing, &mut body).await.map_err(Fault::failure)?;
+        let outgoing = Outgoing { place: &place, method: &method, http2, elsewhere };
+        let response = send(proxy, call, &outgoing, &mut headers, &mut body).await?;
+        if left == 0 {
+            break response;
+        }
         let next = redirect::next(response.status(), response.headers(), &place, &method);
-        let Some((next_place, next_method)) = next.filter(|_| left > 0) else { break response };
+        let Some((next_place, next_method)) = next else { break response };
         left -= 1;
         if next_method != method {
             body = Some(Body::Empty);
         } else if body.is_none() {
             break response;
         }
-        if next_place.origin != place.origin {
-            redirect::strip_credentials(&mut headers);
-        }
+        elsewhere |= next_place.origin != place.origin;
         (place, method) = (next_place, next_method);
     };
     fill(call, response);
@@ -56,22 +58,47 @@ fn speaks_http2(proxy: &HttpProxy, call: &Call, place: &Place) -> bool {
     place.grpc || grpc || proxy.client.http().version == ProxyVersion::Http2
 }
 
-struct Outgoing {
-    method: Method,
-    headers: HeaderMap,
+async fn outgoing_headers(proxy: &HttpProxy, call: &mut Call, http2: bool) -> Result<HeaderMap, Failure> {
+    let mut headers = headers::request(call, proxy.client.http(), http2);
+    proxy.set_headers(call, &mut headers).await?;
+    Ok(headers)
+}
+
+/// What is sent to one place, however often.
+struct Outgoing<'a> {
+    place: &'a Place,
+    method: &'a Method,
     http2: bool,
+    /// A redirection led to another origin.
+    elsewhere: bool,
+}
+
+impl Outgoing<'_> {
+    /// The headers of another attempt. Hardly any call has one, so nothing is kept for it.
+    async fn headers(&self, proxy: &HttpProxy, call: &mut Call) -> Result<HeaderMap, Failure> {
+        let mut headers = outgoing_headers(proxy, call, self.http2).await?;
+        if self.elsewhere {
+            redirect::strip_credentials(&mut headers);
+        }
+        Ok(headers)
+    }
 }
 
 /// Sends, and sends again when a kept connection turned out to be closed. `body` is left when it can be sent again.
 async fn send(
     proxy: &HttpProxy,
-    call: &Call,
-    place: &Place,
-    outgoing: Outgoing,
+    call: &mut Call,
+    outgoing: &Outgoing<'_>,
+    first_headers: &mut Option<HeaderMap>,
     body: &mut Option<Body>,
-) -> Result<Response<Body>, Fault> {
-    let mut retries = 0;
+) -> Result<Response<Body>, Failure> {
+    let (place, mut retries) = (outgoing.place, 0);
     loop {
+        let method = outgoing.method.clone();
+        let headers = match first_headers.take() {
+            Some(headers) => headers,
+            None => outgoing.headers(proxy, call).await?,
+        };
         let sent = match body {
             Some(Body::Bytes(bytes)) => Body::Bytes(bytes.clone()),
             Some(Body::Empty) => Body::Empty,
@@ -79,19 +106,19 @@ async fn send(
         };
         let trailers = call.request.trailers.clone().filter(|_| !sent.is_end_stream());
         let sent = RequestBody::new(sent, trailers);
-        let (method, headers) = (outgoing.method.clone(), outgoing.headers.clone());
         let answered = if outgoing.http2 {
-            let request = proxy.request2(method, place, headers, sent)?;
+            let request = proxy.request2(method, place, headers, sent).map_err(Fault::failure)?;
             let fallback = |request: Request<RequestBody>| proxy.downgraded(request, place);
-            proxy.client.send2(&place.origin, request, fallback).await
+            Box::pin(proxy.client.send2(&place.origin, request, fallback)).await
         } else {
-            let request = proxy.client.request1(method, place, headers, sent, true)?;
-            proxy.client.send1(&place.origin, request).await
+            let request =
+                proxy.client.request1(method, place, headers, sent, true).map_err(Fault::failure)?;
+            proxy.client.send1(&place.origin, &mut Some(request)).await
         };
         match answered {
             // Nobody asked for another protocol, so that nobody could speak it.
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                return Err(Fault::Protocol);
+                return Err(Fault::Protocol.failure());
             }
             Ok(response) => return Ok(response),
             Err(Unanswered { fault, repeat }) => {
@@ -101,7 +128,7 @@ async fn send(
                     Repeat::All => true,
                 };
                 if !may_repeat || retries == STALE_RETRIES_MAX || body.is_none() {
-                    return Err(fault);
+                    return Err(fault.failure());
                 }
                 retries += 1;
             }
@@ -198,7 +225,7 @@ fn fill(call: &mut Call, response: Response<Body>) {
     {
         // Part of a coded body cannot be undone; the client asked for it in this form.
         if head.status != StatusCode::PARTIAL_CONTENT {
-            if matches!(body, Body::Stream(_)) {
+            if !matches!(body, Body::Empty) {
                 body = coding.decode(body);
             }
             coding::strip(&mut headers);

@@ -5,12 +5,13 @@
 
 use super::body::RequestBody;
 use super::transport::Transport;
+use crate::alarm::Alarm;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
@@ -22,6 +23,8 @@ pub(super) struct Http1 {
     sender: SendRequest<RequestBody>,
     connection: Connection<TokioIo<Transport>, RequestBody>,
     ended: bool,
+    /// For whoever waits for an answer.
+    pub(super) alarm: Alarm,
 }
 
 /// Why there is no answer.
@@ -33,11 +36,12 @@ pub(super) struct Broken {
 
 impl Http1 {
     /// Begins to speak HTTP; nothing is sent yet.
-    pub(super) async fn begin(transport: Transport) -> Result<Http1, hyper::Error> {
+    pub(super) async fn begin(transport: Transport) -> Result<Box<Http1>, hyper::Error> {
         // At most 100 headers: a limit of our own would make the library allocate per answer.
         let (sender, connection) =
             http1::Builder::new().max_buf_size(HEAD_MAX_BYTES).handshake(TokioIo::new(transport)).await?;
-        Ok(Http1 { sender, connection, ended: false })
+        // Large, and handed from pool to call to answer and back for every request.
+        Ok(Box::new(Http1 { sender, connection, ended: false, alarm: Alarm::default() }))
     }
 
     /// Reads and writes what can be read and written. False: the connection is over.
@@ -54,27 +58,34 @@ impl Http1 {
     }
 
     /// Sends a request and waits for the head of its answer.
-    pub(super) async fn exchange(
+    pub(super) fn exchange(
         &mut self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, Broken> {
-        let Http1 { sender, connection, ended } = self;
-        let mut answer = pin!(sender.try_send_request(request));
-        let answer = poll_fn(|cx| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answer);
-            }
-            if !*ended && connection.poll_without_shutdown(cx).is_ready() {
-                *ended = true;
-            }
-            answer.as_mut().poll(cx)
-        })
-        .await;
-        answer.map_err(|mut error| Broken { unsent: error.take_message(), error: error.into_error() })
+    ) -> impl Future<Output = Result<Response<Incoming>, Broken>> {
+        let Http1 { sender, connection, ended, .. } = self;
+        // The library's queue has the request now; what follows is small.
+        let answer = sender.try_send_request(request);
+        async move {
+            let mut answer = pin!(answer);
+            let answer = poll_fn(|cx| {
+                if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                    return Poll::Ready(answer);
+                }
+                if !*ended && connection.poll_without_shutdown(cx).is_ready() {
+                    *ended = true;
+                }
+                answer.as_mut().poll(cx)
+            });
+            let mut error = match answer.await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            Err(Broken { unsent: error.take_message(), error: error.into_error() })
+        }
     }
 
     /// The socket after the backend agreed to leave HTTP, with the bytes that it sent already.
-    pub(super) async fn into_socket(mut self) -> Option<(Transport, Bytes)> {
+    pub(super) async fn into_socket(mut self: Box<Self>) -> Option<(Transport, Bytes)> {
         if !self.ended {
             poll_fn(|cx| self.connection.poll_without_shutdown(cx)).await.ok()?;
         }
@@ -84,12 +95,12 @@ impl Http1 {
 
     /// Whether the backend's system refused what was sent, because nobody there would read it any more. Asked after the
     /// connection ended without an answer: an end alone does not tell whether the request was read before.
-    pub(super) async fn was_refused(self) -> bool {
+    pub(super) async fn was_refused(self: Box<Self>) -> bool {
         self.connection.into_parts().io.into_inner().was_refused().await
     }
 
     /// Runs until the connection is over, for an answer that comes while its request is still being sent.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self: Box<Self>) {
         poll_fn(|cx| if self.drive(cx) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 }

@@ -110,7 +110,7 @@ impl HttpBackend for HttpProxy {
     async fn invoke(&self, call: &mut Call, target: Option<&str>) -> Result<(), Failure> {
         let place = self.place(call, target).await?;
         if upgrade::is_wanted(call) {
-            return upgrade::upgrade(self, call, &place).await;
+            return Box::pin(upgrade::upgrade(self, call, &place)).await;
         }
         exchange::exchange(self, call, place).await
     }

@@ -24,7 +24,7 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    connection: Http1,
+    connection: Box<Http1>,
     since: Instant,
 }
 
@@ -45,7 +45,7 @@ impl Pool {
     }
 
     /// A connection that is still good.
-    pub(super) async fn take(&self, keep_alive: Duration) -> Option<Http1> {
+    pub(super) async fn take(&self, keep_alive: Duration) -> Option<Box<Http1>> {
         loop {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             // What the backend did meanwhile, above all to close it, is seen only now.
@@ -57,7 +57,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next call.
-    pub(super) fn put(&self, connection: Http1) {
+    pub(super) fn put(&self, connection: Box<Http1>) {
         let idle = Idle { connection, since: Instant::now() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
     }

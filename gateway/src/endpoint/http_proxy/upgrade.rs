@@ -9,6 +9,7 @@ use super::headers;
 use super::relay::Relay;
 use super::target::Place;
 use super::transport::Transport;
+use crate::alarm::Alarm;
 use crate::call::Call;
 use crate::call::body::Body;
 use crate::failure::{Failure, key};
@@ -17,6 +18,7 @@ use crate::stop::StopWatch;
 use bytes::Bytes;
 use http::header::{CONNECTION, DATE, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -77,7 +79,10 @@ async fn shake(
     let permit =
         client.pool(&place.origin).permit(client.connector().patience).await.map_err(Fault::failure)?;
     let mut connection = client.open(&place.origin, Purpose::Upgrade).await.map_err(Fault::failure)?;
-    let exchange = client.in_time(connection.exchange(request), None).await.map_err(Fault::failure)?;
+    let exchange = client
+        .in_time(&mut Alarm::default(), pin!(connection.exchange(request)), None)
+        .await
+        .map_err(Fault::failure)?;
     let answer = exchange.map_err(|broken| Fault::of_exchange(&broken.error).failure())?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(Failure::new(answer.status(), key::WEBSOCKET_UPGRADE_FAILURE, ""));
