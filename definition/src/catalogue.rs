@@ -21,6 +21,8 @@ pub struct Connector {
     pub available_features: &'static [Feature],
     /// JSON Schema, draft 7, of the settings.
     pub schema: &'static Value,
+    /// The same of what each subscription configures; `None`: nothing.
+    pub subscription_schema: Option<&'static Value>,
 }
 
 /// Every connector, sorted by name.
@@ -49,6 +51,7 @@ fn of_entrypoint(spec: &EntrypointSpec) -> Connector {
         supported_qos: spec.kind.map(qos::entrypoint_levels).unwrap_or_default(),
         available_features: spec.features,
         schema: (spec.schema)().document(),
+        subscription_schema: spec.subscription_schema.map(|schema| schema().document()),
     }
 }
 
@@ -62,6 +65,7 @@ fn of_endpoint(spec: &EndpointSpec) -> Connector {
         supported_qos: spec.kind.map(qos::endpoint_levels).unwrap_or_default(),
         available_features: spec.features,
         schema: (spec.schema)().document(),
+        subscription_schema: None,
     }
 }
 

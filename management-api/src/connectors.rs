@@ -4,9 +4,12 @@ use crate::auth::Actor;
 use crate::error::{ApiError, Result};
 use crate::extract::Params;
 use crate::scope::Scope;
-use crate::wire::{self, InConnector, InEnvironment};
+
+use crate::wire::{self, Expand, InConnector, InEnvironment};
 use axum::Json;
 use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use definition::catalogue::{Connector, catalogue};
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -15,7 +18,8 @@ use utoipa::IntoParams;
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExpandParams {
-    /// `schema`: the JSON schema of the settings, as text. Others are ignored.
+    /// `schema`: the JSON schema of the settings, as text; `subscriptionSchema`: that of what each subscription
+    /// configures. Others are ignored.
     #[param(example = "schema")]
     #[expect(dead_code, reason = "describes the parameter")]
     expand: Option<String>,
@@ -45,7 +49,7 @@ pub(crate) async fn get_entrypoint(
     _: Scope,
     Path(path): Path<InConnector>,
 ) -> Result<Json<wire::Connector>> {
-    Ok(Json(wire::Connector::new(find(catalogue().entrypoints, &path.connector)?, false)))
+    Ok(Json(wire::Connector::new(find(catalogue().entrypoints, &path.connector)?, Expand::default())))
 }
 
 /// Reads the JSON schema of an entrypoint's settings
@@ -58,6 +62,23 @@ pub(crate) async fn get_entrypoint_schema(
     Path(path): Path<InConnector>,
 ) -> Result<Json<Value>> {
     Ok(Json(find(catalogue().entrypoints, &path.connector)?.schema.clone()))
+}
+
+/// Reads the JSON schema of what each subscription to an entrypoint configures
+#[utoipa::path(get, path = "/v4/entrypoints/{connector}/subscriptionSchema",
+    operation_id = "get_entrypoint_subscription_schema", tag = "Connectors", params(InConnector),
+    responses((status = 200, description = "The schema", body = Object),
+        (status = 204, description = "Its subscriptions configure nothing"), wire::Refusals))]
+pub(crate) async fn get_entrypoint_subscription_schema(
+    _: Actor,
+    _: Scope,
+    Path(path): Path<InConnector>,
+) -> Result<Response> {
+    let connector = find(catalogue().entrypoints, &path.connector)?;
+    Ok(match connector.subscription_schema {
+        Some(schema) => Json(schema.clone()).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
 }
 
 /// Lists the endpoints by name
@@ -81,7 +102,7 @@ pub(crate) async fn get_endpoint(
     _: Scope,
     Path(path): Path<InConnector>,
 ) -> Result<Json<wire::Connector>> {
-    Ok(Json(wire::Connector::new(find(catalogue().endpoints, &path.connector)?, false)))
+    Ok(Json(wire::Connector::new(find(catalogue().endpoints, &path.connector)?, Expand::default())))
 }
 
 /// Reads the JSON schema of an endpoint's settings
@@ -97,13 +118,14 @@ pub(crate) async fn get_endpoint_schema(
 }
 
 fn list(connectors: Vec<Connector>, params: &[(String, String)]) -> Json<Vec<wire::Connector>> {
-    let schema = expands_schema(params);
-    Json(connectors.into_iter().map(|connector| wire::Connector::new(connector, schema)).collect())
+    let subscription_schema = expands(params, "subscriptionSchema");
+    let expand = Expand { schema: expands(params, "schema"), subscription_schema };
+    Json(connectors.into_iter().map(|connector| wire::Connector::new(connector, expand)).collect())
 }
 
-/// Whether schemas are asked for.
-pub(crate) fn expands_schema(params: &[(String, String)]) -> bool {
-    params.iter().any(|(name, value)| name == "expand" && value.split(',').any(|part| part == "schema"))
+/// Whether this part is asked for.
+pub(crate) fn expands(params: &[(String, String)], part: &str) -> bool {
+    params.iter().any(|(name, value)| name == "expand" && value.split(',').any(|asked| asked == part))
 }
 
 fn find(connectors: Vec<Connector>, id: &str) -> Result<Connector> {

@@ -1,7 +1,7 @@
 //! The catalogue of policies and resources: which of them this version runs, with the schemas of their settings.
 
 use crate::auth::Actor;
-use crate::connectors::{ExpandParams, Pairs, expands_schema};
+use crate::connectors::{ExpandParams, Pairs, expands};
 use crate::error::{ApiError, Result};
 use crate::extract::Params;
 use crate::scope::Scope;
@@ -21,7 +21,7 @@ pub(crate) async fn list_policies(
     _: Scope,
     Params(params): Params<Pairs>,
 ) -> Json<Vec<wire::Policy>> {
-    let schema = expands_schema(&params);
+    let schema = expands(&params, "schema");
     let mut policies: Vec<_> = POLICIES.iter().map(|spec| wire::Policy::new(spec, schema)).collect();
     policies.sort_by_key(|policy| policy.name);
     Json(policies)
@@ -60,7 +60,7 @@ pub(crate) async fn list_resources(
     _: Scope,
     Params(params): Params<Pairs>,
 ) -> Json<Vec<wire::ResourceKind>> {
-    let schema = expands_schema(&params);
+    let schema = expands(&params, "schema");
     let mut resources: Vec<_> = RESOURCES.iter().map(|spec| wire::ResourceKind::new(spec, schema)).collect();
     resources.sort_by_key(|resource| resource.name);
     Json(resources)

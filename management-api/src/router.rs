@@ -58,6 +58,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(connectors::list_entrypoints))
         .routes(routes!(connectors::get_entrypoint))
         .routes(routes!(connectors::get_entrypoint_schema))
+        .routes(routes!(connectors::get_entrypoint_subscription_schema))
         .routes(routes!(connectors::list_endpoints))
         .routes(routes!(connectors::get_endpoint))
         .routes(routes!(connectors::get_endpoint_schema))

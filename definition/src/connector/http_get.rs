@@ -21,6 +21,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     kind: Some(EntrypointKind::HttpGet),
     schema,
     check,
+    subscription_schema: None,
 };
 
 /// Settings of an HTTP GET entrypoint.

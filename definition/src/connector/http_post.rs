@@ -20,6 +20,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     kind: Some(EntrypointKind::HttpPost),
     schema,
     check,
+    subscription_schema: None,
 };
 
 /// Settings of an HTTP POST entrypoint.

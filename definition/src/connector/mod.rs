@@ -52,6 +52,8 @@ pub struct EntrypointSpec {
     pub schema: fn() -> &'static SettingsSchema,
     /// Every fault of complete settings, with paths relative to them.
     pub check: fn(&Settings) -> Vec<Violation>,
+    /// Schema of what each subscription configures; `None`: it is for callers, who configure nothing.
+    pub subscription_schema: Option<fn() -> &'static SettingsSchema>,
 }
 
 /// An endpoint connector of this build.

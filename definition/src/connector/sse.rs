@@ -21,6 +21,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     kind: Some(EntrypointKind::Sse),
     schema,
     check,
+    subscription_schema: None,
 };
 
 /// The id of the same implementation in documents that ask for the advanced edition.
@@ -35,6 +36,7 @@ pub static ADVANCED: EntrypointSpec = EntrypointSpec {
     kind: SPEC.kind,
     schema,
     check,
+    subscription_schema: None,
 };
 
 /// Settings of a server-sent events entrypoint.

@@ -23,6 +23,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     kind: Some(EntrypointKind::Webhook),
     schema,
     check,
+    subscription_schema: Some(crate::subscription::webhook::schema),
 };
 
 /// The id of the same implementation in documents that ask for the advanced edition.
@@ -37,6 +38,7 @@ pub static ADVANCED: EntrypointSpec = EntrypointSpec {
     kind: SPEC.kind,
     schema,
     check,
+    subscription_schema: Some(crate::subscription::webhook::schema),
 };
 
 /// Settings of a webhook entrypoint.

@@ -20,6 +20,7 @@ pub static SPEC: EntrypointSpec = EntrypointSpec {
     kind: Some(EntrypointKind::WebSocket),
     schema,
     check,
+    subscription_schema: None,
 };
 
 /// Settings of a WebSocket entrypoint.

@@ -68,7 +68,7 @@ pub struct Retry {
 }
 
 /// The schema of the settings.
-pub(super) fn schema() -> &'static SettingsSchema {
+pub(crate) fn schema() -> &'static SettingsSchema {
     static SCHEMA: LazyLock<SettingsSchema> = LazyLock::new(SettingsSchema::of::<WebhookSettings>);
     &SCHEMA
 }

@@ -79,6 +79,14 @@ async fn the_catalogue_tells_what_this_version_runs(rest: Rest) {
     let schema = rest.get(&format!("{ENVIRONMENT}/v4/endpoints/kafka/schema")).await.is(200).json();
     assert_eq!(serde_json::from_str::<Value>(kafka["schema"].as_str().unwrap()).unwrap(), schema);
     assert_eq!(schema["required"], json!(["bootstrapServers"]));
+    let entrypoints = rest.get(&format!("{ENVIRONMENT}/v4/entrypoints?{query}")).await.is(200).json();
+    let webhook = format!("{ENVIRONMENT}/v4/entrypoints/webhook/subscriptionSchema");
+    let schema = rest.get(&webhook).await.is(200).json();
+    assert_eq!(schema["properties"]["callbackUrl"]["type"], "string");
+    let text = get(&entrypoints, "webhook")["subscriptionSchema"].as_str().unwrap().to_owned();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), schema);
+    assert!(get(&entrypoints, "sse").get("subscriptionSchema").is_none());
+    rest.get(&format!("{ENVIRONMENT}/v4/entrypoints/sse/subscriptionSchema")).await.is(204);
     let unknown = rest.get(&format!("{ENVIRONMENT}/v4/entrypoints/kafka")).await;
     assert_eq!(unknown.refusal(), "404 plugin.notFound");
     rest.get(&format!("{ENVIRONMENT}/v4/entrypoints/sse/schema/")).await.is(200);

@@ -24,10 +24,20 @@ pub struct Connector {
     /// JSON schema of the settings, as text; with `expand=schema`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// JSON schema of what each subscription configures, as text, where there is one; with `expand=subscriptionSchema`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription_schema: Option<String>,
+}
+
+/// What is added to a connector.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expand {
+    pub(crate) schema: bool,
+    pub(crate) subscription_schema: bool,
 }
 
 impl Connector {
-    pub(crate) fn new(connector: definition::catalogue::Connector, expand_schema: bool) -> Connector {
+    pub(crate) fn new(connector: definition::catalogue::Connector, expand: Expand) -> Connector {
         let definition::catalogue::Connector {
             id,
             name,
@@ -37,6 +47,7 @@ impl Connector {
             supported_qos,
             available_features,
             schema,
+            subscription_schema,
         } = connector;
         Connector {
             id,
@@ -47,7 +58,10 @@ impl Connector {
             supported_modes,
             supported_qos,
             available_features,
-            schema: expand_schema.then(|| schema.to_string()),
+            schema: expand.schema.then(|| schema.to_string()),
+            subscription_schema: subscription_schema
+                .filter(|_| expand.subscription_schema)
+                .map(ToString::to_string),
         }
     }
 }

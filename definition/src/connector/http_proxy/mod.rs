@@ -34,6 +34,7 @@ pub static ENTRYPOINT: EntrypointSpec = EntrypointSpec {
     kind: None,
     schema: entrypoint_schema,
     check: |_| Vec::new(),
+    subscription_schema: None,
 };
 
 pub static ENDPOINT: EndpointSpec = EndpointSpec {
