@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -323,4 +323,24 @@ async fn a_failure_is_shown_and_resuming_delivers_what_waited() {
     pushed.received(["waits".to_owned()]).await;
     let shown = pushed.shown().await;
     assert_eq!((&shown["consumerStatus"], shown.get("failureCause")), (&json!("STARTED"), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_delivered_after_the_end_of_a_subscription() {
+    let pushed = Pushed::start(1, 2).await;
+    pushed.owner(SOON).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    let end = u64::try_from((now + Duration::from_secs(4)).as_millis()).expect("milliseconds");
+    let mut ends = to(&pushed.receiver);
+    ends["ending_at"] = json!(end);
+    let client = &pushed.stack.client;
+    client.call(reqwest::Method::PUT, &pushed.path(), Some(&ends)).await.expect(200, "set its end");
+    pushed.produce(["before".to_owned()]).await;
+    pushed.received(["before".to_owned()]).await;
+    pushed.nobody_runs_it().await;
+    pushed.produce(["after".to_owned()]).await;
+    let quiet = Duration::from_secs(1);
+    throughout("nothing is delivered", quiet, async || pushed.receiver.accepted() == ["before"]).await;
+    until("the end to be shown", SOON, async || (pushed.shown().await["status"] == "CLOSED").then_some(()))
+        .await;
 }
