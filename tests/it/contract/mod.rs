@@ -4,7 +4,6 @@
 //!
 //! Adding a broker is one file in `subjects/` and one line in the list at the end of this file.
 
-pub(crate) mod callback;
 pub(crate) mod cases;
 pub(crate) mod ledger;
 pub(crate) mod reader;

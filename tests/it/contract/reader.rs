@@ -1,6 +1,6 @@
 //! Clients of a gateway that come back: they read one destination at one level and write down everything they get.
 
-use super::callback::Callback;
+use crate::harness::receiver::Receiver;
 use crate::harness::stack::Gateway;
 use crate::harness::streams::{CLIENT, Sse, Ws};
 use crate::harness::wait::be_slow;
@@ -106,7 +106,7 @@ pub(crate) struct Reader {
     pub(crate) target: Target,
     seen: Arc<Mutex<Vec<String>>>,
     task: Option<JoinHandle<()>>,
-    callback: Option<Callback>,
+    callback: Option<Receiver>,
 }
 
 impl Reader {
@@ -119,16 +119,15 @@ impl Reader {
 
     /// Is called, once somebody has subscribed what is answered: its URL.
     pub(crate) async fn listen(target: Target) -> (Reader, String) {
-        let seen = Arc::default();
-        let callback = Callback::start(Arc::clone(&seen)).await;
-        let url = callback.url();
+        let callback = Receiver::start().await;
+        let (seen, url) = (callback.bodies(), callback.url());
         (Reader { target, seen, task: None, callback: Some(callback) }, url)
     }
 
     /// Reads again after [`Reader::leave`], with the same identifier.
     pub(crate) fn come_back(&mut self) {
         match &self.callback {
-            Some(callback) => callback.open(true),
+            Some(callback) => callback.answer(200),
             None => self.read(None),
         }
     }
@@ -159,7 +158,7 @@ impl Reader {
     /// Closes the stream and stays away; or takes nothing, when it is called.
     pub(crate) async fn leave(&mut self) {
         if let Some(callback) = &self.callback {
-            callback.open(false);
+            callback.answer(503);
         }
         if let Some(task) = self.task.take() {
             task.abort();

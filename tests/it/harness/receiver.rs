@@ -21,7 +21,7 @@ pub(crate) struct Receiver {
 
 struct Kept {
     status: AtomicU16,
-    bodies: Mutex<Vec<String>>,
+    bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
@@ -29,7 +29,7 @@ impl Receiver {
     pub(crate) async fn start() -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
         let port = listener.local_addr().expect("a bound socket has an address").port();
-        let kept = Arc::new(Kept { status: AtomicU16::new(200), bodies: Mutex::default() });
+        let kept = Arc::new(Kept { status: AtomicU16::new(200), bodies: Arc::default() });
         let task = tokio::spawn({
             let kept = Arc::clone(&kept);
             async move {
@@ -56,6 +56,11 @@ impl Receiver {
         self.kept.status.store(status, Ordering::SeqCst);
     }
 
+    /// Where the bodies are kept that are answered 2xx.
+    pub(crate) fn bodies(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.kept.bodies)
+    }
+
     /// The bodies that were answered 2xx, in order of arrival.
     pub(crate) fn accepted(&self) -> Vec<String> {
         self.kept.bodies.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -69,11 +74,15 @@ impl Drop for Receiver {
 }
 
 async fn take(kept: Arc<Kept>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let status = kept.status.load(Ordering::SeqCst);
-    if (200..300).contains(&status) {
-        let body = String::from_utf8_lossy(&body).into_owned();
-        kept.bodies.lock().unwrap_or_else(PoisonError::into_inner).push(body);
+    let body = request.into_body().collect().await.map(|body| body.to_bytes());
+    let mut status = kept.status.load(Ordering::SeqCst);
+    match body {
+        Ok(body) if (200..300).contains(&status) => {
+            let body = String::from_utf8_lossy(&body).into_owned();
+            kept.bodies.lock().unwrap_or_else(PoisonError::into_inner).push(body);
+        }
+        Ok(_) => {}
+        Err(_) => status = 503,
     }
     let mut response = Response::new(Full::default());
     *response.status_mut() = http::StatusCode::from_u16(status).expect("a status of the test's choice");
