@@ -14,6 +14,7 @@ use crate::failure::{Failure, key};
 use crate::security::attributes::Remembered;
 use crate::table::Table;
 use crate::table::routes::Route;
+use crate::table::runtime::ApiRuntime;
 use crate::trust::TrustedProxies;
 use bytes::Bytes;
 use definition::limits::{HEADER_READ_TIMEOUT_MS, REQUEST_TIMEOUT_MS};
@@ -146,6 +147,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     let client = trusted_proxy.then(|| behind(front, peer, &head.headers)).flatten();
     let (caller, peer) = (peer, client.as_ref().unwrap_or(peer));
 
+    let origin = api.cors.as_ref().and_then(|_| head.headers.get(ORIGIN).cloned());
     let awaited = Arc::<AtomicBool>::default();
     let body = match body.is_end_stream() {
         true => Body::Empty,
@@ -153,7 +155,6 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     };
     let mut request = request::Request::new(head, body, context_path, peer.address, peer.local);
     request.trusted_proxy = trusted_proxy;
-    let origin = api.cors.as_ref().and_then(|_| request.head.headers.get(ORIGIN).cloned());
     let mut call = Call::new(Arc::clone(&api.facts), ids, request);
     call.stop = Arc::clone(&api.stop);
     call.removed = Arc::clone(&api.removed);
@@ -173,19 +174,25 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     };
     let answer = answer.unwrap_or_else(|| Err(too_late(awaited.load(Ordering::Relaxed))));
 
-    let mut reply = match answer {
+    let reply = match answer {
         Ok(reply) => reply,
         Err(failure) => Reply::Whole(Box::pin(respond::failure(&failure, &mut call, &api.templates)).await),
     };
-    if let (Some(cors), false) = (&api.cors, matches!(reply, Reply::Upgrade { .. })) {
-        cors.write(origin.as_ref(), reply.headers_mut());
-    }
-    if !matches!(reply, Reply::Upgrade { .. }) {
-        reply.headers_mut().extend(std::mem::take(&mut call.answer_headers));
-    }
     if let Some(meter) = meter {
         meter.answered(reply.status());
     }
+    completed(reply, &api, &mut call, origin)
+}
+
+/// With what every answer of an API has. An upgrade has none of it: its headers belong to the handshake.
+fn completed(mut reply: Reply, api: &ApiRuntime, call: &mut Call, origin: Option<HeaderValue>) -> Reply {
+    if matches!(reply, Reply::Upgrade { .. }) {
+        return reply;
+    }
+    if let Some(cors) = &api.cors {
+        cors.write(origin.as_ref(), reply.headers_mut());
+    }
+    reply.headers_mut().extend(std::mem::take(&mut call.answer_headers));
     let client = Some(&*call.client_identifier).filter(|client| !client.is_empty());
     identified(reply, &call.ids, client)
 }
@@ -237,11 +244,8 @@ fn not_deployed(request: &HeaderMap) -> Reply {
     Reply::Whole(respond::plain_failure(&failure, request))
 }
 
-/// Adds the identifiers. An upgrade carries none: its headers belong to the handshake.
+/// Adds the identifiers.
 fn identified(mut reply: Reply, ids: &Ids, client_identifier: Option<&str>) -> Reply {
-    if matches!(reply, Reply::Upgrade { .. }) {
-        return reply;
-    }
     let headers = reply.headers_mut();
     ids.write(headers);
     if let Some(client_identifier) = client_identifier {
