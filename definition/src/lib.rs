@@ -32,3 +32,4 @@ mod strict;
 pub mod subscription;
 pub mod token;
 pub mod violation;
+pub mod xpath;

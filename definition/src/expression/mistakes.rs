@@ -1,5 +1,5 @@
-//! What can be read and can never work: roots and functions that do not exist, JSON paths and patterns that are written
-//! out and cannot be read.
+//! What can be read and can never work: roots and functions that do not exist, JSON paths, XPath expressions and patterns
+//! that are written out and cannot be read.
 //!
 //! Looked for when a document is saved, and not when it is deployed: a gateway goes on with what was saved before.
 
@@ -9,6 +9,7 @@ use super::template::Part;
 use crate::json_path::Path;
 use crate::pattern::check_java;
 use crate::reader::quote;
+use crate::xpath;
 use serde_json::Value;
 
 /// Roots that some place or other has, `#this` and `#root` of selections included.
@@ -98,11 +99,13 @@ fn function(name: &str, arguments: &[Expression], found: &mut Vec<String>) {
     if !(*least..=*most).contains(&arguments.len()) {
         found.push(format!("`#{name}` takes {least} to {most} arguments, found {}", arguments.len()));
     }
-    if name == "jsonPath"
-        && let Some(Expression::Text(path)) = arguments.get(1)
-        && let Err(error) = Path::<Value>::parse(path)
-    {
-        found.push(format!("{}: {error}", quote(path)));
+    if let Some(Expression::Text(path)) = arguments.get(1) {
+        let fault = match name {
+            "jsonPath" => Path::<Value>::parse(path).err().map(|error| error.to_string()),
+            "xpath" => xpath::parse(path).err().map(|error| error.to_string()),
+            _ => None,
+        };
+        found.extend(fault.map(|fault| format!("{}: {fault}", quote(path))));
     }
 }
 
@@ -159,7 +162,7 @@ mod tests {
             "{#request.headers['x'][0]} and {#jsonPath(#message.content, '$..a[?(@.b > 1)].max()')}",
             "{#request.params['a'].?[#this matches '\\d+'].size() > 0}",
             "{#request.content.replaceAll('(?i)\\Qa.b\\E', #properties['x'])}",
-            "{#xpath(#request.content, '//a', 'number')} {T(java.lang.Math).max(1, 2)}",
+            "{#xpath(#request.content, '//s:a[@b]', 'number')} {#xpath(#request.content, #properties['x'])} {T(java.lang.Math).max(1, 2)}",
             "{#request.content matches #properties['pattern']}",
         ] {
             assert_eq!(mistakes(template), [""; 0], "{template}");
@@ -187,6 +190,10 @@ mod tests {
         begins(
             "{#jsonPath(#message.content, '$.a[') == 'x' ? {'k': #a} : null}",
             &["\"$.a[\": the JSON path is not valid at character 4", "there is no `#a`"],
+        );
+        begins(
+            "{#xpath(#request.content, '//[') + #xpath(#request.content, 'a b', 'node')}",
+            &["\"//[\": the XPath expression is not valid", "\"a b\": the XPath"],
         );
         begins(
             "{#request.path matches '(' or #request.path.split('[').size() == 2}",
