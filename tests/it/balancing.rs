@@ -90,7 +90,7 @@ async fn a_dead_backend_is_left_out_and_taken_back() {
         [endpoint("a", &a), endpoint("b", &b), with(endpoint("spare", &spare), "secondary", json!(true))];
     let groups = json!([with(group("default", "ROUND_ROBIN", &endpoints), "services", check())]);
     let definition = with(proxy("/checked", groups), "failover", json!({ "enabled": true, "maxRetries": 2 }));
-    stack.serve("/checked", &definition).await;
+    let api = stack.serve("/checked", &definition).await;
     until("both to be used", SOON, async || {
         (answered(gateway, "/checked/x", 2).await == counts(&[("a", 1), ("b", 1)])).then_some(())
     })
@@ -104,6 +104,13 @@ async fn a_dead_backend_is_left_out_and_taken_back() {
     b.kill().await;
     available(gateway, "b", false).await;
     assert_eq!(answered(gateway, "/checked/x", 2).await, counts(&[("spare", 2)]));
+    let said =
+        "the API serves, but its endpoint `a` does not: its health check fails (and 1 more of its endpoints)";
+    until("the deployment to say so", SOON, async || {
+        let status = stack.client.deployment(&api).await;
+        (status["nodes"]["degraded"] == 1 && status["problems"][0]["message"] == said).then_some(())
+    })
+    .await;
 
     a.restart().await;
     available(gateway, "a", true).await;
@@ -111,6 +118,11 @@ async fn a_dead_backend_is_left_out_and_taken_back() {
     b.restart().await;
     available(gateway, "b", true).await;
     assert_eq!(answered(gateway, "/checked/x", 4).await, counts(&[("a", 2), ("b", 2)]));
+    until("the deployment to be whole again", SOON, async || {
+        let status = stack.client.deployment(&api).await;
+        (status["state"] == "CONVERGED" && status["problems"] == json!([])).then_some(())
+    })
+    .await;
     assert!(a.checks() > 0 && spare.checks() > 0, "a check of the group is for secondary endpoints too");
 }
 

@@ -105,17 +105,9 @@ async fn carries(stack: &Stack, name: &str, listener: &str, security: Value) {
     assert_eq!(page["items"][0]["content"], name, "{page}");
     let mut sse = Sse::open(&stack.gateways[0].http(&path), &[]).await;
     assert_eq!(sse.message().await, name);
-    let status = deployment(stack, &id).await;
+    let status = stack.client.deployment(&id).await;
     assert_eq!(status["problems"], json!([]), "{name}: {status}");
     no_secrets(stack, &id).await;
-}
-
-/// The status of the newest deployment.
-async fn deployment(stack: &Stack, api: &str) -> Value {
-    let path = format!("/v4/apis/{api}/deployments");
-    let list = stack.client.get(&path).await.expect(200, "deployments").json();
-    let id = list["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no deployment in {list}"));
-    stack.client.get(&format!("{path}/{id}")).await.expect(200, "the deployment").json()
 }
 
 /// What is secret here stands in no log, in no answer about the API and in no status.
@@ -125,7 +117,7 @@ async fn no_secrets(stack: &Stack, api: &str) {
     let secrets = [ALICE_PLAIN, BOB_256, BOB_512, PASSWORD, "eyJhbGciOi", "wrong-hush", key];
     let mut places = vec![
         ("the API", stack.client.get_api(api).await.to_string()),
-        ("the deployment", deployment(stack, api).await.to_string()),
+        ("the deployment", stack.client.deployment(api).await.to_string()),
         ("the instances", stack.client.get("/instances").await.text),
         ("management's log", stack.management.process.output()),
     ];
@@ -271,7 +263,7 @@ async fn are_told(faults: Vec<Fault>) {
         let status = async {
             let what = format!("the status to tell of {name}");
             let problem = until(&what, SOON, async || {
-                let status = deployment(&stack, &id).await;
+                let status = stack.client.deployment(&id).await;
                 let problem = &status["problems"][0];
                 problem.is_object().then(|| problem.clone())
             });
@@ -313,13 +305,13 @@ async fn a_broker_that_is_away_degrades_a_deployment_until_it_is_back() {
     let id = stack.serve("/away", &bridge("/away", &kafka(&broker.bootstrap(), &topic))).await;
     let state = async |wanted: &str| {
         until(&format!("the deployment to be {wanted}"), SOON * 2, async || {
-            let status = deployment(&stack, &id).await;
+            let status = stack.client.deployment(&id).await;
             (status["state"] == wanted).then_some(status)
         })
         .await
     };
     until("the absence to show", SOON, async || {
-        let status = deployment(&stack, &id).await;
+        let status = stack.client.deployment(&id).await;
         (status["nodes"]["degraded"] == 1).then_some(())
     })
     .await;

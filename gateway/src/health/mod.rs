@@ -18,6 +18,7 @@ pub(crate) use probe::Client;
 use serde_json::json;
 pub(crate) use state::{Health, State, Thresholds};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// 1 while an endpoint that has a health check may be chosen, else 0.
 const UP: &str = "tidegate_gateway_endpoint_up";
@@ -80,8 +81,8 @@ pub(crate) fn inherit(new: &ApiRuntime, old: &ApiRuntime) {
     }
 }
 
-/// Starts the checks of an API; they end with it.
-pub(crate) fn start(api: &ApiRuntime, client: &Arc<Client>) {
+/// Starts the checks of an API; they end with it. `changed`: told when an endpoint is taken out or brought back.
+pub(crate) fn start(api: &ApiRuntime, client: &Arc<Client>, changed: &Arc<Notify>) {
     for (group, deployed) in api.groups.0.iter().enumerate() {
         for (endpoint, checked) in deployed.endpoints.iter().enumerate() {
             if checked.check.is_some() {
@@ -91,6 +92,7 @@ pub(crate) fn start(api: &ApiRuntime, client: &Arc<Client>) {
                     groups: Arc::downgrade(&api.groups),
                     place: (group, endpoint),
                     client: Arc::clone(client),
+                    changed: Arc::clone(changed),
                 };
                 tokio::spawn(task.run(Arc::clone(&api.stop)));
             }

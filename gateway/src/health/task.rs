@@ -8,6 +8,7 @@ use chrono::{TimeDelta, Utc};
 use rand::random_range;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Checks of one second are spread over this time, so that not every endpoint of every node is asked at once,
 /// milliseconds.
@@ -21,6 +22,8 @@ pub(super) struct Task {
     /// Index of the group, and of the endpoint within it.
     pub(super) place: (usize, usize),
     pub(super) client: Arc<Client>,
+    /// Told when the endpoint is taken out or brought back.
+    pub(super) changed: Arc<Notify>,
 }
 
 impl Task {
@@ -73,6 +76,7 @@ impl Task {
         if (before == State::Down) != (after == State::Down) {
             group.refresh();
             measure(api, group_name, endpoint_name, after != State::Down);
+            self.changed.notify_one();
         }
         Some(())
     }

@@ -140,8 +140,9 @@ impl Table {
                     health::inherit(&runtime, old);
                     health::forget(old, Some(&runtime));
                 }
-                health::start(&runtime, &self.shared.health);
-                self.outlook.watch(&runtime, *digest);
+                let changed = Arc::default();
+                health::start(&runtime, &self.shared.health, &changed);
+                self.outlook.watch(&runtime, *digest, changed);
                 replaced.extend(old.map(|(_, runtime)| (runtime, StopReason::Redeployed)));
                 held.refused.clear();
                 Ok(level)

@@ -1,10 +1,10 @@
-//! Whether the brokers behind deployed APIs answer, for the status of their deployments.
+//! Whether the endpoints of deployed APIs serve, for the status of their deployments.
 //!
-//! An API is deployed whether they do or not, because brokers come and go. Soon after it serves, and from time to time
-//! then, its endpoints are asked; what they say makes the deployment degraded until they answer again. Nothing here
-//! changes what calls do.
+//! An API is deployed whether they do or not, because brokers and backends come and go. Soon after it serves, and from
+//! time to time then, brokers are asked, and what health checks know is looked at whenever it changes; an endpoint that
+//! does not serve makes the deployment degraded until it does again. Nothing here changes what calls do.
 
-use super::groups::Groups;
+use super::groups::{DeployedEndpoint, Groups};
 use super::runtime::ApiRuntime;
 use crate::endpoint::{Backend, Endpoint};
 use crate::stop::Stop;
@@ -13,7 +13,7 @@ use definition::digest::Digest;
 use futures::future::join_all;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 /// Endpoints of one gateway that are asked at a time.
@@ -45,10 +45,15 @@ impl Outlook {
         self.degraded.subscribe()
     }
 
-    /// Asks the endpoints of an API for as long as this version of it serves.
-    pub(super) fn watch(self: &Arc<Self>, api: &ApiRuntime, digest: Digest) {
-        let endpoints = api.groups.0.iter().flat_map(|group| &group.endpoints);
-        if !endpoints.into_iter().any(|endpoint| matches!(endpoint.backend, Backend::Messages(_))) {
+    /// Asks the endpoints of an API for as long as this version of it serves. `health`: told when a check takes an
+    /// endpoint out or brings it back.
+    pub(super) fn watch(self: &Arc<Self>, api: &ApiRuntime, digest: Digest, health: Arc<Notify>) {
+        let mut endpoints = api.groups.0.iter().flat_map(|group| &group.endpoints);
+        let says = |endpoint: &DeployedEndpoint| match endpoint.backend {
+            Backend::Messages(_) => true,
+            Backend::Http(_) => endpoint.check.is_some(),
+        };
+        if !endpoints.any(says) {
             return;
         }
         let watcher = Watcher {
@@ -56,6 +61,7 @@ impl Outlook {
             api: Arc::clone(&api.facts.id),
             digest,
             groups: Arc::downgrade(&api.groups),
+            health,
         };
         tokio::spawn(watcher.run(Arc::clone(&api.stop)));
     }
@@ -90,6 +96,7 @@ struct Watcher {
     digest: Digest,
     /// Not held: an API that was dropped is watched no longer.
     groups: Weak<Groups>,
+    health: Arc<Notify>,
 }
 
 impl Watcher {
@@ -112,7 +119,10 @@ impl Watcher {
             self.outlook.set(&self.api, self.digest, problem);
             let next = if bad { pause } else { GOOD_PERIOD };
             pause = if bad { (pause * 2).min(BAD_PERIOD.1) } else { BAD_PERIOD.0 };
-            sleep(next.mul_f64(1.0 + JITTER * rand::random_range(-1.0..=1.0))).await;
+            tokio::select! {
+                () = sleep(next.mul_f64(1.0 + JITTER * rand::random_range(-1.0..=1.0))) => {}
+                () = self.health.notified() => {}
+            }
         }
     }
 
@@ -123,10 +133,7 @@ impl Watcher {
             .iter()
             .enumerate()
             .flat_map(|(index, group)| group.endpoints.iter().map(move |endpoint| (index, endpoint)));
-        let asked = endpoints.filter_map(|(index, endpoint)| match &endpoint.backend {
-            Backend::Messages(backend) => Some(self.one(index, &endpoint.name, Arc::clone(backend))),
-            Backend::Http(_) => None,
-        });
+        let asked = endpoints.map(|(index, endpoint)| self.one(index, endpoint));
         let mut problems = join_all(asked).await.into_iter().flatten();
         let mut first = problems.next()?;
         match problems.count() {
@@ -136,18 +143,29 @@ impl Watcher {
         Some(first)
     }
 
-    async fn one(&self, group: usize, name: &str, endpoint: Arc<dyn Endpoint>) -> Option<Problem> {
-        let _turn = self.outlook.asking.acquire().await.ok()?;
-        let message = match timeout(PATIENCE, endpoint.probe()).await {
-            Ok(Ok(())) => return None,
-            Ok(Err(failure)) => failure.message.into_owned(),
-            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+    async fn one(&self, group: usize, endpoint: &DeployedEndpoint) -> Option<Problem> {
+        let message = match &endpoint.backend {
+            // It gets no calls, whatever it would say.
+            _ if !endpoint.health.is_available() => "its health check fails".to_owned(),
+            Backend::Http(_) => return None,
+            Backend::Messages(backend) => self.probe(backend).await?,
         };
+        let name = &endpoint.name;
         Some(Problem {
             code: ENDPOINT_UNAVAILABLE.to_owned(),
             path: format!("endpointGroups[{group}]"),
             message: format!("the API serves, but its endpoint `{name}` does not: {message}"),
         })
+    }
+
+    /// Why a broker does not answer.
+    async fn probe(&self, backend: &Arc<dyn Endpoint>) -> Option<String> {
+        let _turn = self.outlook.asking.acquire().await.ok()?;
+        match timeout(PATIENCE, backend.probe()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(failure)) => Some(failure.message.into_owned()),
+            Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        }
     }
 }
 

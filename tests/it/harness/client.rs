@@ -125,4 +125,12 @@ impl Client {
     pub(crate) async fn deploy(&self, api: &str) -> Answer {
         self.post(&format!("/v4/apis/{api}/deploy"), None).await.expect(200, "deploy the API")
     }
+
+    /// The status of the last deployment.
+    pub(crate) async fn deployment(&self, api: &str) -> Value {
+        let path = format!("/v4/apis/{api}/deployments");
+        let list = self.get(&path).await.expect(200, "deployments").json();
+        let id = list["data"][0]["id"].as_str().unwrap_or_else(|| panic!("no deployment in {list}"));
+        self.get(&format!("{path}/{id}")).await.expect(200, "the deployment").json()
+    }
 }
