@@ -8,8 +8,9 @@ use crate::connector::settings::Part;
 use crate::deployment::ApiDeployment;
 use crate::expression::Template;
 use crate::plan::{PlanSecurity, PlanSecurityType};
+use crate::policy;
 use crate::reader::{join, quote};
-use crate::resource;
+use crate::resource::{self, oauth2::Oauth2Server};
 use crate::security;
 use crate::violation::Violation;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use serde_json::Value;
 static REFERENCES: &[(&str, &str, &str)] = &[
     ("cache", "cacheName", resource::cache::SPEC.id),
     ("oauth2", "oauthResource", resource::oauth2::SPEC.id),
+    ("policy-openid-userinfo", "oauthResource", resource::oauth2::SPEC.id),
     ("policy-basic-authentication", "authenticationProviders", resource::inline_users::SPEC.id),
 ];
 
@@ -48,7 +50,23 @@ fn of_step(path: &str, step: &Step, resources: &[Resource]) -> Vec<Violation> {
         let own = REFERENCES.iter().filter(|(policy, _, _)| *policy == step.policy);
         own.flat_map(|(_, member, kind)| missing(path, settings, member, kind, resources))
     });
-    named.collect()
+    named.chain(without_users(path, step, resources)).collect()
+}
+
+/// A server that is asked about users has to say where.
+fn without_users(path: &str, step: &Step, resources: &[Resource]) -> Option<Violation> {
+    let asks = step.policy == policy::openid_userinfo::SPEC.id;
+    let name = step.configuration.as_ref().filter(|_| asks)?.get("oauthResource")?.as_str()?;
+    let found = resources.iter().find(|other| other.enabled && other.name == name.trim())?;
+    let server = Oauth2Server::parse(found.configuration.as_ref()?).ok()?;
+    server.user_info_url().err().map(|_| {
+        let message = format!(
+            "#/oauthResource: the resource {} does not say where users are described; set its authorizationServerUrl, \
+             or its userInfoEndpoint to an http or https URL",
+            quote(name)
+        );
+        Violation::new(join(path, "oauthResource"), "data.invalid", message)
+    })
 }
 
 /// What keeps a plan from being in force: its security is not complete, or names what the API does not have. Paths are
@@ -202,6 +220,22 @@ mod tests {
                  auth-provider-inline-resource of this API",
             ],
         );
+    }
+
+    #[test]
+    fn a_server_that_is_asked_about_users_says_where() {
+        let mut resources = resources();
+        let check = |resources: &[Resource], configuration: Value| {
+            of_flows("flows", &flows("policy-openid-userinfo", &configuration), resources).len()
+        };
+        let named = || json!({"oauthResource": "server"});
+        let settings = json!({"introspectionEndpoint": "http://a.example/check"});
+        resources[1].configuration = settings.as_object().cloned();
+        assert_eq!(check(&resources, named()), 1);
+        assert_eq!(check(&resources, json!({"oauthResource": "nobody"})), 1);
+        let settings = json!({"authorizationServerUrl": "http://a.example"});
+        resources[1].configuration = settings.as_object().cloned();
+        assert_eq!(check(&resources, named()), 0);
     }
 
     #[test]

@@ -236,3 +236,39 @@ async fn an_authorization_server_is_asked_about_tokens() {
     authority.answers(&json!({"active": false}));
     answer(gateway, ("authorization", "Bearer t")).await.expect(401, "no longer active");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authorization_server_is_asked_about_users() {
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let authority = Authority::start(&json!({"sub": "jo", "email": "jo@example.org"})).await;
+    let asking = json!({"oauthResource": "server", "extractPayload": true});
+    let shown = json!({"status": "200", "content": "{#jsonPath(#context.attributes['openid.userinfo.payload'], '$.email')}"});
+    let step = |policy: &str, configuration: Value| json!({"name": policy, "enabled": true, "policy": policy, "configuration": configuration});
+    let mut definition = json!({
+        "name": "Users", "apiVersion": "1.0", "definitionVersion": "V4", "type": "PROXY",
+        "listeners": [{"type": "HTTP", "paths": [{"path": "/users"}], "entrypoints": [{"type": "http-proxy"}]}],
+        "endpointGroups": [{"name": "g", "type": "http-proxy", "endpoints": [{"name": "e", "type": "http-proxy",
+            "inheritConfiguration": false, "configuration": {"target": authority.url}}]}],
+        "flows": [{"name": "f", "enabled": true, "request": [step("policy-openid-userinfo", asking), step("mock", shown)],
+            "selectors": [{"type": "HTTP", "path": "/", "pathOperator": "STARTS_WITH", "methods": ["GET"]}]}],
+        "resources": [{"name": "server", "type": "oauth2", "enabled": true, "configuration": {"introspectionEndpoint": authority.url}}],
+    });
+    let refused =
+        stack.client.post("/v4/apis", Some(&definition)).await.expect(400, "a server without user info");
+    assert!(refused.text.contains("does not say where users are described"), "{}", refused.text);
+    definition["resources"][0]["configuration"] = json!({"authorizationServerUrl": authority.url});
+    stack.serve("/users", &definition).await;
+    let asked = async |headers: &[(&str, &str)]| {
+        let mut request = http().get(stack.gateways[0].http("/users/me"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::read(request.send().await.expect("the gateway answers")).await
+    };
+    let answer = asked(&[("authorization", "Bearer t")]).await.expect(200, "a token with a user");
+    assert_eq!(answer.text, "jo@example.org");
+    let refused = asked(&[]).await.expect(401, "no token");
+    assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"gravitee.io\"");
+    authority.answers(&json!("nobody"));
+    asked(&[("authorization", "Bearer t")]).await.expect(401, "no user");
+}

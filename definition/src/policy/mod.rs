@@ -36,6 +36,7 @@ pub mod method;
 pub mod metrics_reporter;
 pub mod mock;
 pub mod oauth2;
+pub mod openid_userinfo;
 pub mod override_request_method;
 pub mod pattern;
 pub mod quota;
@@ -120,6 +121,7 @@ pub static POLICIES: &[&PolicySpec] = &[
     &generate_jwt::SPEC,
     &http_callout::SPEC,
     &interrupt::SPEC,
+    &openid_userinfo::SPEC,
     &override_request_method::SPEC,
     &request_validation::SPEC,
     &quota::SPEC,
@@ -141,17 +143,8 @@ pub static POLICIES: &[&PolicySpec] = &[
 ];
 
 /// Policies of the field that this build does not run.
-pub static KNOWN_POLICIES: &[&str] = &[
-    "mtls",
-    "javascript",
-    "js",
-    "groovy",
-    "policy-openid-userinfo",
-    "xml-validation",
-    "html-json",
-    "xslt",
-    "policy-assign-metrics",
-];
+pub static KNOWN_POLICIES: &[&str] =
+    &["mtls", "javascript", "js", "groovy", "xml-validation", "html-json", "xslt", "policy-assign-metrics"];
 
 /// Policies that the security of a plan brings with it.
 static PLAN_POLICIES: &[&str] = &["api-key", "key-less"];

@@ -171,7 +171,16 @@ impl Oauth2Server {
 
     /// Where tokens are introspected. Errors: it is no URL of HTTP.
     pub fn introspection_url(&self) -> Result<Url, url::ParseError> {
-        let endpoint = self.introspection_endpoint.trim();
+        self.url(&self.introspection_endpoint)
+    }
+
+    /// Where users are described. Errors: it is no URL of HTTP, which does no harm while nobody asks.
+    pub fn user_info_url(&self) -> Result<Url, url::ParseError> {
+        self.url(&self.user_info_endpoint)
+    }
+
+    fn url(&self, endpoint: &str) -> Result<Url, url::ParseError> {
+        let endpoint = endpoint.trim();
         let whole = match self.server() {
             Some(server) if Url::parse(endpoint).is_err() => {
                 format!("{}/{}", server.trim_end_matches('/'), endpoint.trim_start_matches('/'))
@@ -199,6 +208,7 @@ mod tests {
     fn absent_settings_have_the_defaults_of_the_field() {
         let server = parse(json!({"authorizationServerUrl": "https://a.example/x/"})).unwrap();
         assert_eq!(server.introspection_url().unwrap().as_str(), "https://a.example/x/oauth/check_token");
+        assert_eq!(server.user_info_url().unwrap().as_str(), "https://a.example/x/userinfo");
         assert_eq!(server.introspection_endpoint_method, ServerMethod::Get);
         assert!(server.use_client_authorization_header && server.token_is_supplied_by_query_param);
         assert!(!server.token_is_supplied_by_http_header && !server.token_is_supplied_by_form_url_encoded);
@@ -209,6 +219,10 @@ mod tests {
     fn the_endpoint_may_be_a_url_of_its_own() {
         let server = parse(json!({"introspectionEndpoint": "http://b.example/check"})).unwrap();
         assert_eq!(server.introspection_url().unwrap().as_str(), "http://b.example/check");
+        assert!(server.user_info_url().is_err(), "there is no server that it could be relative to");
+        let users =
+            json!({"authorizationServerUrl": "http://b.example", "userInfoEndpoint": "https://c.example/me"});
+        assert_eq!(parse(users).unwrap().user_info_url().unwrap().as_str(), "https://c.example/me");
     }
 
     #[test]

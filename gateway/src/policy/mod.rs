@@ -27,6 +27,7 @@ mod message_filtering;
 mod metrics_reporter;
 mod mock;
 mod oauth2;
+mod openid_userinfo;
 mod override_request_method;
 mod quota;
 mod rate_limit;
@@ -138,6 +139,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("policy-generate-jwt", generate_jwt::build),
     ("policy-http-callout", http_callout::build),
     ("policy-interrupt", interrupt::build),
+    ("policy-openid-userinfo", openid_userinfo::build),
     ("policy-override-request-method", override_request_method::build),
     ("policy-request-validation", request_validation::build),
     ("quota", quota::build),

@@ -1,16 +1,21 @@
-//! Resource `oauth2`: an authorization server that tells what a token is worth (RFC 7662).
+//! Resource `oauth2`: an authorization server that tells what a token is worth (RFC 7662), and who its bearer is.
 
-use super::Resource;
+use super::{Resource, Resources};
+use crate::call::Call;
 use crate::endpoint::Shared;
+use crate::expression::{self, Scope};
 use crate::outbound::{self, Wishes};
 use crate::seldom::warn_seldom;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use definition::api::Settings;
+use definition::expression::Template;
 use definition::resource::oauth2::{Oauth2Server, ServerMethod};
 use definition::violation::Violation;
+use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::{Url, form_urlencoded};
@@ -30,6 +35,7 @@ pub(super) fn build(settings: &Settings, _shared: &Shared) -> Result<Resource, V
         .map_err(|error| vec![Violation::new("authorizationServerUrl", "data.invalid", error.to_string())])?;
     let server = AuthorizationServer {
         authorization: authorization(&settings),
+        user_info_url: settings.user_info_url().ok(),
         settings,
         url,
         client: OnceLock::new(),
@@ -40,7 +46,10 @@ pub(super) fn build(settings: &Settings, _shared: &Shared) -> Result<Resource, V
 /// An authorization server.
 pub(crate) struct AuthorizationServer {
     settings: Oauth2Server,
+    /// Where tokens are introspected.
     url: Url,
+    /// Where users are described, when the definition says so.
+    user_info_url: Option<Url>,
     /// Who this gateway is to the server; never shown.
     authorization: Option<HeaderValue>,
     client: OnceLock<reqwest::Client>,
@@ -79,14 +88,39 @@ impl AuthorizationServer {
             warn_seldom!(server = outbound::shown(&self.url), "introspection failed: {error:#}");
             NoAnswer::Unavailable
         })?;
-        let payload = String::from_utf8(body).map_err(|_| NoAnswer::Unreadable)?;
-        let claims: Map<String, Value> = serde_json::from_str(&payload).map_err(|_| NoAnswer::Unreadable)?;
+        let (payload, claims) = object(body)?;
         let active = match claims.get("active") {
             None => true,
             Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
             Some(value) => value == &Value::Bool(true),
         };
         Ok(Introspection { active, claims, payload })
+    }
+
+    /// Asks who the bearer of a token is; the answer is a JSON object. `None`: the server does not take the token.
+    pub(crate) async fn user_info(&self, token: &str) -> Result<Option<String>, NoAnswer> {
+        let Some(url) = &self.user_info_url else { return Err(NoAnswer::Unavailable) };
+        let body = self.ask_about_user(url, token).await.map_err(|error| {
+            warn_seldom!(server = outbound::shown(url), "asking for user info failed: {error:#}");
+            NoAnswer::Unavailable
+        })?;
+        body.map(|body| object(body).map(|(payload, _)| payload)).transpose()
+    }
+
+    async fn ask_about_user(&self, url: &Url, token: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let client = self.client()?;
+        let request = match self.settings.user_info_endpoint_method {
+            ServerMethod::Get => client.get(url.clone()),
+            ServerMethod::Post => client.post(url.clone()),
+        };
+        let request = request.header(ACCEPT, "application/json").bearer_auth(token);
+        let answer = request.send().await.map_err(reqwest::Error::without_url)?;
+        match answer.status() {
+            StatusCode::OK => outbound::read(answer, ANSWER_MAX_BYTES).await.map(Some),
+            // RFC 6750, 3.1: what is wrong is the token.
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
+            status => anyhow::bail!("it answers {status}"),
+        }
     }
 
     async fn ask(&self, token: &str) -> anyhow::Result<Vec<u8>> {
@@ -107,7 +141,7 @@ impl AuthorizationServer {
             ServerMethod::Get => client.get(url),
             ServerMethod::Post => client.post(url),
         };
-        request = request.header(http::header::ACCEPT, "application/json");
+        request = request.header(ACCEPT, "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header(&settings.client_authorization_header_name, authorization.clone());
         }
@@ -135,6 +169,39 @@ impl AuthorizationServer {
         })?;
         Ok(self.client.get_or_init(|| built))
     }
+}
+
+/// The authorization servers of an API, and which of them a step or plan asks.
+pub(crate) struct Servers {
+    named: Template,
+    all: HashMap<String, Arc<AuthorizationServer>>,
+}
+
+impl Servers {
+    /// `named`: the setting `oauthResource`, which must lead to a server when it is no expression.
+    pub(crate) fn new(named: Template, resources: &Resources) -> Result<Servers, Vec<Violation>> {
+        let all = resources.authorization_servers();
+        let missing = named.literal().map(str::trim).filter(|name| !all.contains_key(*name));
+        if let Some(name) = missing {
+            let message =
+                format!("#/oauthResource: the API has no enabled resource `{name}` of the type oauth2");
+            return Err(vec![Violation::new("oauthResource", "data.invalid", message)]);
+        }
+        Ok(Servers { named, all })
+    }
+
+    /// The server that is asked about this call, with its name. `None`: there is none.
+    pub(crate) fn of(&self, call: &Call) -> Option<(&str, &Arc<AuthorizationServer>)> {
+        let name = expression::text(&self.named, &Scope::of(call)).ok().flatten()?;
+        self.all.get_key_value(name.trim()).map(|(name, server)| (name.as_str(), server))
+    }
+}
+
+/// An answer as it was sent, and its members.
+fn object(body: Vec<u8>) -> Result<(String, Map<String, Value>), NoAnswer> {
+    let payload = String::from_utf8(body).map_err(|_| NoAnswer::Unreadable)?;
+    let members = serde_json::from_str(&payload).map_err(|_| NoAnswer::Unreadable)?;
+    Ok((payload, members))
 }
 
 fn authorization(settings: &Oauth2Server) -> Option<HeaderValue> {

@@ -8,7 +8,7 @@ const SCHEME: &str = "bearer";
 const PARAMETER: &str = "access_token";
 
 /// The token that a request brings; empty when only the place for one is there. `None`: there is none.
-pub(super) fn find(call: &Call) -> Option<String> {
+pub(crate) fn find(call: &Call) -> Option<String> {
     let head = &call.request.head;
     let values = head.headers.get_all(AUTHORIZATION).iter();
     let header = values.filter_map(|value| Some(of_scheme(value)?.trim().to_owned())).next();

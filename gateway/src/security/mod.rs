@@ -3,14 +3,14 @@
 
 mod api_key;
 pub(crate) mod attributes;
-mod bearer;
+pub(crate) mod bearer;
 mod chain;
 mod claims;
 pub(crate) mod jwt;
 mod key_less;
 pub(crate) mod oauth2;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 

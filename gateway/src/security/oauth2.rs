@@ -4,10 +4,9 @@
 use super::claims::{self, Claims};
 use super::{Token, Trouble, bearer};
 use crate::call::Call;
-use crate::expression::{self, Scope};
 use crate::failure::Failure;
 use crate::resource::Resources;
-use crate::resource::oauth2::{AuthorizationServer, Introspection, NoAnswer};
+use crate::resource::oauth2::{AuthorizationServer, Introspection, NoAnswer, Servers};
 use definition::api::Settings;
 use definition::digest::Digest;
 use definition::security::oauth2::Oauth2;
@@ -16,7 +15,6 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Answers of the server that are remembered, per plan or step.
@@ -92,7 +90,7 @@ impl From<Refusal> for Failure {
 /// Asks with the settings of one plan or step.
 pub(crate) struct Introspector {
     settings: Oauth2,
-    servers: HashMap<String, Arc<AuthorizationServer>>,
+    servers: Servers,
     /// Hashes of server and token → what the server said.
     remembered: Option<Cache<Digest, Arc<Introspection>>>,
 }
@@ -101,13 +99,7 @@ impl Introspector {
     /// Errors have paths relative to the settings.
     pub(crate) fn new(settings: &Settings, resources: &Resources) -> Result<Self, Vec<Violation>> {
         let settings = Oauth2::parse(settings)?;
-        let servers = resources.authorization_servers();
-        let named = settings.oauth_resource.literal().map(str::trim);
-        if let Some(name) = named.filter(|name| !servers.contains_key(*name)) {
-            let message =
-                format!("#/oauthResource: the API has no enabled resource `{name}` of the type oauth2");
-            return Err(vec![Violation::new("oauthResource", "data.invalid", message)]);
-        }
+        let servers = Servers::new(settings.oauth_resource.clone(), resources)?;
         let cache = settings.oauth_cache_resource.as_deref().filter(|name| !name.trim().is_empty());
         let remembered = cache.map(|_| Cache::new(REMEMBERED_MAX));
         Ok(Introspector { settings, servers, remembered })
@@ -124,10 +116,7 @@ impl Introspector {
     }
 
     async fn ask(&self, call: &Call, token: String, memory: &mut Memory) -> Result<Answer, Refusal> {
-        let name = expression::text(&self.settings.oauth_resource, &Scope::of(call)).ok().flatten();
-        let name = name.ok_or(Refusal::MissingServer)?;
-        let name = name.trim();
-        let server = self.servers.get(name).ok_or(Refusal::MissingServer)?;
+        let (name, server) = self.servers.of(call).ok_or(Refusal::MissingServer)?;
         let known = memory.0.iter().find(|(asked, _)| Arc::ptr_eq(asked, server));
         let introspection = match known {
             Some((_, introspection)) => Arc::clone(introspection),
@@ -217,7 +206,8 @@ fn refused(key: &'static str) -> Failure {
     challenge(Failure::new(StatusCode::UNAUTHORIZED, key, "Unauthorized"))
 }
 
-fn challenge(failure: Failure) -> Failure {
+/// Says in the answer that a token is wanted.
+pub(crate) fn challenge(failure: Failure) -> Failure {
     failure.header(WWW_AUTHENTICATE, HeaderValue::from_static(REALM))
 }
 

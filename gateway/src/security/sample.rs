@@ -61,14 +61,14 @@ impl Signer {
 }
 
 /// A server that answers everything alike and remembers what it was asked.
-pub(super) struct Server {
-    pub(super) url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     answer: Arc<Mutex<(StatusCode, String)>>,
     seen: Arc<Mutex<Vec<(http::request::Parts, String)>>>,
 }
 
 impl Server {
-    pub(super) async fn start(body: &Value) -> Server {
+    pub(crate) async fn start(body: &Value) -> Server {
         let answer = Arc::new(Mutex::new((StatusCode::OK, body.to_string())));
         let seen = Arc::<Mutex<Vec<_>>>::default();
         let (answers, sees) = (Arc::clone(&answer), Arc::clone(&seen));
@@ -85,18 +85,18 @@ impl Server {
         Server { url, answer, seen }
     }
 
-    pub(super) fn answers(&self, status: u16, body: &Value) {
+    pub(crate) fn answers(&self, status: u16, body: &Value) {
         let status = StatusCode::from_u16(status).expect("a status");
         *self.answer.lock().expect("no panic") = (status, body.to_string());
     }
 
     /// How often it was asked.
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.seen.lock().expect("no panic").len()
     }
 
     /// The last request: `METHOD target`, its headers, its body.
-    pub(super) fn last(&self) -> (String, http::HeaderMap, String) {
+    pub(crate) fn last(&self) -> (String, http::HeaderMap, String) {
         let seen = self.seen.lock().expect("no panic");
         let (head, body) = seen.last().expect("a request");
         (format!("{} {}", head.method, head.uri), head.headers.clone(), body.clone())
