@@ -212,3 +212,25 @@ async fn users_of_the_definition_have_passwords_that_nobody_sees() {
     assert_eq!(refused.header("www-authenticate"), "Basic realm=\"r\"");
     get(&stack, "/basic").await.expect(401, "no password at all");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_become_json() {
+    let origin = Origin::start("origin").await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let named = "<li class=named>one<li class=named>two <script>1 < 2</script>";
+    // Large enough to be looked at apart from the threads that serve everybody.
+    let page = format!("<html><title>Fish</title><ul>{named}{}</ul></html>", "<li>more".repeat(5_000));
+    let selectors = json!({ "selectors": [
+        { "jsonName": "title", "selector": "title" },
+        { "jsonName": "items", "selector": "li.named", "array": true },
+        { "jsonName": "last", "selector": "li:last-child" },
+    ] });
+    let mut read = proxy("/page", &[("g", &origin)], &[shown(&page)]);
+    read["flows"][0]["response"] = json!([step("html-json", &selectors)]);
+    stack.serve("/page", &read).await;
+    let answer = get(&stack, "/page").await.expect(200, "a page");
+    assert_eq!(
+        (answer.header("content-type"), &*answer.text),
+        ("application/json", r#"{"title":"Fish","items":["one","two"],"last":"more"}"#)
+    );
+}

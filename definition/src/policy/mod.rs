@@ -20,6 +20,7 @@ pub mod date_format;
 pub mod dynamic_routing;
 pub mod generate_jwt;
 mod header;
+pub mod html_json;
 pub mod http_callout;
 pub mod http_redirect;
 pub mod interrupt;
@@ -102,6 +103,7 @@ pub static POLICIES: &[&PolicySpec] = &[
     &cache::SPEC,
     &cloud_events::SPEC,
     &dynamic_routing::SPEC,
+    &html_json::SPEC,
     &http_redirect::SPEC,
     &ip_filtering::SPEC,
     &json_threat_protection::SPEC,
@@ -144,7 +146,7 @@ pub static POLICIES: &[&PolicySpec] = &[
 
 /// Policies of the field that this build does not run.
 pub static KNOWN_POLICIES: &[&str] =
-    &["mtls", "javascript", "js", "groovy", "xml-validation", "html-json", "xslt", "policy-assign-metrics"];
+    &["mtls", "javascript", "js", "groovy", "xml-validation", "xslt", "policy-assign-metrics"];
 
 /// Policies that the security of a plan brings with it.
 static PLAN_POLICIES: &[&str] = &["api-key", "key-less"];

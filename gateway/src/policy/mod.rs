@@ -9,6 +9,7 @@ mod cloud_events;
 mod dynamic_routing;
 mod evaluate;
 pub(crate) mod generate_jwt;
+mod html_json;
 mod http_callout;
 mod http_redirect;
 mod interrupt;
@@ -120,6 +121,7 @@ pub(crate) static FACTORIES: &[(&str, Factory)] = &[
     ("cache", cache::build),
     ("cloud-events", cloud_events::build),
     ("dynamic-routing", dynamic_routing::build),
+    ("html-json", html_json::build),
     ("http-redirect", http_redirect::build),
     ("ip-filtering", ip_filtering::build),
     ("json-threat-protection", json_threat_protection::build),
