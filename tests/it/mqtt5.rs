@@ -6,9 +6,9 @@ use crate::harness::definitions::{api, mqtt5};
 use crate::harness::mosquitto::{Mosquitto, Peer};
 use crate::harness::ports::free_port;
 use crate::harness::services::unique;
-use crate::harness::stack::{Stack, Store};
+use crate::harness::stack::{Gateway, Stack, Store};
 use crate::harness::streams::{Sse, Ws};
-use crate::harness::wait::{SOON, within};
+use crate::harness::wait::{SOON, until, within};
 use rumqttc::PublishProperties;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -243,6 +243,110 @@ async fn drain(readers: &mut [Sse], count: usize) -> Vec<Vec<String>> {
 fn exactly_once(seen: &[String], count: usize) {
     let distinct: BTreeSet<_> = seen.iter().collect();
     assert_eq!((seen.len(), distinct.len()), (count, count), "none is lost, none comes twice");
+}
+
+/// Waits until a gateway knows that its streams have ended.
+async fn nobody_reads(gateway: &Gateway) {
+    let url = format!("http://127.0.0.1:{}/metrics", gateway.node);
+    until("the gateway to know that its clients are gone", SOON, async || {
+        let text = http().get(&url).send().await.ok()?.text().await.ok()?;
+        let mut lines = text.lines().filter(|line| line.starts_with("tidegate_gateway_open_streams{"));
+        lines.all(|line| line.ends_with(" 0")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_finds_what_was_kept_for_it_on_whichever_gateway_it_comes_to() {
+    let broker = Mosquitto::start().await;
+    let topic = unique("roams");
+    let peer = Peer::connect(broker.plain).await;
+    for level in ["at-least-once", "at-most-once"] {
+        let stack = Stack::start(Store::Sqlite, 2).await;
+        let endpoint = mqtt5(settings(broker.plain, &topic));
+        stack.serve("/r", &api("/r", &json!([{ "type": "sse", "qos": level }]), &endpoint)).await;
+        let mut seen = Vec::new();
+        for round in 0..4 {
+            let gateway = &stack.gateways[round % 2];
+            let mut sse = Sse::open(&gateway.http("/r"), &[(CLIENT, level)]).await;
+            if round > 0 {
+                for _ in 0..50 {
+                    seen.push(sse.message().await);
+                }
+                assert!(sse.quiet_for(QUIET / 2).await.is_none(), "nothing comes twice at {level}");
+            }
+            drop(sse);
+            nobody_reads(gateway).await;
+            peer.publish(&topic, (0..50).map(|n| format!("{round}-{n}"))).await;
+        }
+        exactly_once(&seen, 150);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_gateways_that_serve_one_identifier_share_and_do_not_fight() {
+    const MESSAGES: usize = 300;
+    /// Each gateway looks once whether the other one is still there; that one connects again, twice.
+    const LOOKS_MAX: u64 = 6;
+    let broker = Mosquitto::start().await;
+    let chaos = Chaos::start(0, broker.address()).await;
+    let topic = unique("both");
+    let stack = Stack::start(Store::Sqlite, 2).await;
+    let endpoint = mqtt5(settings(chaos.address().port(), &topic));
+    stack.serve("/t", &api("/t", &json!([{ "type": "sse", "qos": "at-least-once" }]), &endpoint)).await;
+    // Each gateway asks once whether the broker answers.
+    until("both gateways to have asked", SOON, async || (chaos.accepted() >= 2).then_some(())).await;
+    let before = chaos.accepted();
+    let mut readers = Vec::new();
+    for gateway in &stack.gateways {
+        readers.push(Sse::open(&gateway.http("/t"), &[(CLIENT, "me")]).await);
+    }
+    until("the first gateway to make way", SOON, async || (chaos.accepted() >= before + 3).then_some(()))
+        .await;
+    let peer = Peer::connect(broker.plain).await;
+    // The way is made once both of them get something.
+    let mut probes = 0;
+    let mut seen = [Vec::new(), Vec::new()];
+    while seen.iter().any(Vec::is_empty) {
+        assert!(probes < 100, "one gateway gets nothing");
+        peer.publish(&topic, [format!("probe-{probes}")]).await;
+        probes += 1;
+        for (seen, more) in seen.iter_mut().zip(drain(&mut readers, 0).await) {
+            seen.extend(more);
+        }
+    }
+    let settled = chaos.accepted();
+    peer.publish(&topic, (0..MESSAGES).map(|n| n.to_string())).await;
+    let more = drain(&mut readers, MESSAGES).await;
+    assert!(more.iter().all(|seen| seen.len() > MESSAGES / 4), "both of them read: {more:?}");
+    exactly_once(&more.concat(), MESSAGES);
+    let moves = chaos.accepted() - settled;
+    assert!(moves <= LOOKS_MAX, "nobody takes the session back and forth: {moves} connections");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_not_to_be_kept_is_not_kept() {
+    let broker = Mosquitto::start().await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let peer = Peer::connect(broker.plain).await;
+    for (path, member) in
+        [("/expires", json!({"sessionExpiryInterval": 0})), ("/clean", json!({"cleanStart": true}))]
+    {
+        let topic = unique("kept");
+        let mut settings = settings(broker.plain, &topic);
+        settings.as_object_mut().expect("an object").extend(member.as_object().expect("an object").clone());
+        stack.serve(path, &api(path, &json!([{ "type": "sse" }]), &mqtt5(settings))).await;
+        let url = stack.gateways[0].http(path);
+        let mut sse = Sse::open(&url, &[(CLIENT, "me")]).await;
+        peer.publish(&topic, ["one"]).await;
+        assert_eq!(sse.message().await, "one");
+        drop(sse);
+        nobody_reads(&stack.gateways[0]).await;
+        peer.publish(&topic, ["missed"]).await;
+        let mut sse = Sse::open(&url, &[(CLIENT, "me")]).await;
+        peer.publish(&topic, ["three"]).await;
+        assert_eq!(sse.message().await, "three", "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -169,6 +169,8 @@ impl Future for StreamWriter {
             match this.poll_write(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Ended::Gone),
+                // A client that goes may take all that is written until it is gone: it would never look idle.
+                Poll::Pending if this.poll_closed(cx).is_ready() => return Poll::Ready(Ended::Gone),
                 Poll::Pending => return this.poll_stalled(cx).map(|()| Ended::Gone),
             }
             if this.frames.is_none() {

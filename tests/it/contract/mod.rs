@@ -41,6 +41,8 @@ macro_rules! contract {
 contract! {
     kafka: crate::contract::subjects::kafka::Kafka,
     rabbitmq: crate::contract::subjects::rabbitmq::RabbitMq,
+    mqtt5: crate::contract::subjects::mosquitto::Mqtt5,
+    solace_mqtt: crate::contract::subjects::solace::Solace<true>,
 }
 
 /// Without the case of a broker that is killed: Artemis may forget a settlement that it had not written, and at-most-once
@@ -56,35 +58,6 @@ mod solace_amqp {
         gateway::a_redeployment_in_flight_loses_nothing,
         gateway::a_shutdown_in_flight_loses_nothing,
         levels::an_absent_reader_finds_what_came_meanwhile,
-        levels::readers_share_as_their_level_says,
-    );
-}
-
-/// Without the case of a client that goes with half of its messages: over MQTT it is sent all of them before it is gone.
-mod mqtt5 {
-    contract!(@cases crate::contract::subjects::mosquitto::Mqtt5:
-        publish::is_accepted_only_after_the_broker_confirmed,
-        publish::what_was_accepted_survives_cuts_and_restarts,
-        link::cuts_lose_and_repeat_nothing,
-        link::a_broken_link_is_no_busy_loop,
-        restart::readers_go_on_when_the_broker_is_back,
-        client::a_slow_client_stops_the_pull,
-        gateway::a_redeployment_in_flight_loses_nothing,
-        gateway::a_shutdown_in_flight_loses_nothing,
-        levels::an_absent_reader_finds_what_came_meanwhile,
-        levels::readers_share_as_their_level_says,
-    );
-}
-
-/// Artemis delivers over MQTT what was acknowledged moments before a connection ended once more, so the cases that end
-/// connections on purpose do not hold at at-most-once and are left out.
-mod solace_mqtt {
-    contract!(@cases crate::contract::subjects::solace::Solace<true>:
-        publish::is_accepted_only_after_the_broker_confirmed,
-        publish::what_was_accepted_survives_cuts_and_restarts,
-        link::a_broken_link_is_no_busy_loop,
-        client::what_a_client_did_not_take_comes_back,
-        client::a_slow_client_stops_the_pull,
         levels::readers_share_as_their_level_says,
     );
 }

@@ -12,8 +12,10 @@ use std::io::{Error as IoError, ErrorKind};
 pub(super) enum Cause {
     /// Nobody answers, or not in time.
     Unreachable,
-    /// The connection ended before the broker said anything.
+    /// The connection was broken.
     Closed,
+    /// The broker ended the connection without a word, as Mosquitto 2.0 does with a client whose session was taken over.
+    Ended,
     Unresolvable,
     Credentials,
     ClientId,
@@ -42,7 +44,7 @@ impl Cause {
             ConnectionError::Io(error) => of_io(error),
             ConnectionError::Tls(TlsError::Io(error)) => match of_io(error) {
                 // The greeting of a TLS client makes nobody else answer.
-                Cause::Closed => Cause::NoTls,
+                Cause::Closed | Cause::Ended => Cause::NoTls,
                 cause => cause,
             },
             ConnectionError::Tls(TlsError::TLS(error)) => of_tls(error),
@@ -64,7 +66,7 @@ impl Cause {
             |text: &'static str| Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_FAILED, text);
         match self {
             Cause::Unreachable => unreachable("Endpoint connection failed"),
-            Cause::Closed => unreachable(
+            Cause::Closed | Cause::Ended => unreachable(
                 "Endpoint connection failed: the broker closed the connection without an answer, \
                  as it does when it expects TLS or a client certificate",
             ),
@@ -91,7 +93,7 @@ impl Cause {
     /// What readers hear when the connection they had does not come back.
     pub(super) fn lost(self) -> Failure {
         match self {
-            Cause::Unreachable | Cause::Closed | Cause::TakenOver => closed(),
+            Cause::Unreachable | Cause::Closed | Cause::Ended | Cause::TakenOver => closed(),
             Cause::Unresolvable
             | Cause::Credentials
             | Cause::ClientId
@@ -123,12 +125,9 @@ fn of_io(error: &IoError) -> Cause {
     let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
     if is(&[ErrorKind::NotFound]) {
         Cause::Unresolvable
-    } else if is(&[
-        ErrorKind::UnexpectedEof,
-        ErrorKind::ConnectionReset,
-        ErrorKind::ConnectionAborted,
-        ErrorKind::BrokenPipe,
-    ]) {
+    } else if is(&[ErrorKind::UnexpectedEof]) {
+        Cause::Ended
+    } else if is(&[ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted, ErrorKind::BrokenPipe]) {
         Cause::Closed
     } else if is(&[ErrorKind::InvalidData]) {
         Cause::Protocol
@@ -207,7 +206,7 @@ fn of_state(error: &StateError) -> Cause {
         StateError::ServerDisconnect { reason_code: DisconnectReasonCode::NotAuthorized, .. } => {
             Cause::Credentials
         }
-        StateError::ConnectionAborted => Cause::Closed,
+        StateError::ConnectionAborted => Cause::Ended,
         // The library reads an end of the connection as a packet that cannot be read.
         StateError::Deserialization(error) => io_behind(error).map_or(Cause::Protocol, of_io),
         _ => Cause::Unreachable,

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Pauses before the attempts to connect again, milliseconds; the last one stays.
 const PAUSES_MS: [u64; 4] = [100, 1_000, 3_000, 5_000];
+/// A client that goes has this long to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// A connection that ends sooner than this did not work, and is not made again without a real pause.
 const SHORT_LIVED: Duration = Duration::from_secs(1);
 /// A client that is not heard of for this many times its keep-alive hangs in a write that its broker does not take.
@@ -28,8 +30,13 @@ pub(super) trait Wire: Sync {
     ///
     /// # Errors
     /// It refused; the connection is given up.
-    fn subscribed(&self, _: &SubAck) -> Result<(), Failure> {
-        Ok(())
+    fn subscribed(&self, _: &SubAck) -> Result<Next, Failure> {
+        Ok(Next::GoOn)
+    }
+
+    /// Whether a connection that was there is given up to another client, now that it ended like this.
+    fn yields(&self, cause: Cause) -> bool {
+        cause == Cause::TakenOver
     }
 
     /// A message.
@@ -39,13 +46,36 @@ pub(super) trait Wire: Sync {
     fn lost(&self);
 }
 
+/// What follows a subscription.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    GoOn,
+    /// The connection is left as it is, for another one.
+    Anew,
+}
+
 /// How a connection ended.
 pub(super) enum End {
     /// By our own request.
     Closed,
     /// Another client came with the same client id.
     TakenOver,
+    /// As the answer to a subscription asked for it; connected when.
+    Anew(Instant),
+    /// The broker refused the subscription; it is still connected.
+    Refused(Failure),
     Failed(Failure),
+}
+
+impl End {
+    /// Why; `None`: it was asked for.
+    pub(super) fn failure(self) -> Option<Failure> {
+        match self {
+            End::Closed => None,
+            End::TakenOver | End::Anew(_) => Some(Cause::TakenOver.lost()),
+            End::Refused(failure) | End::Failed(failure) => Some(failure),
+        }
+    }
 }
 
 /// A client and what has to be polled for it.
@@ -69,10 +99,36 @@ pub(super) fn leave(client: &AsyncClient, forget: bool) -> bool {
     left.is_ok()
 }
 
-/// Polls until the end.
+/// Says goodbye and waits until the broker heard it, or for a short while: a goodbye that is not heard changes nothing.
+pub(super) async fn goodbye(client: &AsyncClient, events: &mut EventLoop, wire: &impl Wire, forget: bool) {
+    if leave(client, forget) {
+        drop(tokio::time::timeout(GOODBYE, drive(events, wire, 0)).await);
+    }
+}
+
+/// What was before a client.
+#[derive(Clone, Copy)]
+pub(super) struct Past {
+    /// There was a connection, since then.
+    pub(super) connected: Option<Instant>,
+    /// The broker may have been away since.
+    pub(super) away: bool,
+}
+
+/// Polls until the end. A connection that never was there is not tried again.
 pub(super) async fn drive(events: &mut EventLoop, wire: &impl Wire, attempts: u32) -> End {
-    let mut connected: Option<Instant> = None;
+    go_on(events, wire, attempts, Past { connected: None, away: true }).await
+}
+
+/// The same for a client that follows another one.
+pub(super) async fn go_on(
+    events: &mut EventLoop,
+    wire: &impl Wire,
+    attempts: u32,
+    Past { mut connected, mut away }: Past,
+) -> End {
     let mut failures = 0;
+    let mut up = false;
     loop {
         // Brokers may choose another time, and none at all.
         let keep_alive = events.options.keep_alive();
@@ -80,15 +136,19 @@ pub(super) async fn drive(events: &mut EventLoop, wire: &impl Wire, attempts: u3
         let polled = tokio::time::timeout(hanging, events.poll()).await;
         let cause = match polled {
             Ok(Ok(Event::Incoming(packet))) => {
-                let away = failures > 0 || connected.is_none();
+                let was_away = away;
                 if matches!(packet, Incoming::ConnAck(_)) {
-                    (connected, failures) = (Some(Instant::now()), 0);
+                    (connected, failures, up, away) = (Some(Instant::now()), 0, true, false);
                     // What is made again goes on with what was there.
                     events.options.set_clean_start(false);
                 }
-                match receive(wire, packet, away) {
-                    Ok(()) => continue,
-                    Err(failure) => return End::Failed(failure),
+                match (receive(wire, packet, was_away), connected) {
+                    (Ok(Next::Anew), Some(since)) => {
+                        wire.lost();
+                        return End::Anew(since);
+                    }
+                    (Ok(_), _) => continue,
+                    (Err(failure), _) => return End::Refused(failure),
                 }
             }
             Ok(Ok(Event::Outgoing(_) | Event::Auth(_))) => continue,
@@ -103,19 +163,24 @@ pub(super) async fn drive(events: &mut EventLoop, wire: &impl Wire, attempts: u3
         // What was asked for between the loss and this moment was meant for the lost connection.
         events.clean();
         let Some(since) = connected else { return End::Failed(cause.failure()) };
-        if cause == Cause::TakenOver {
+        let was_up = std::mem::take(&mut up);
+        if was_up && wire.yields(cause) {
             return End::TakenOver;
         }
-        if failures >= attempts {
+        // Whose place another client only looked at comes back, whatever the settings say.
+        let asked = was_up && matches!(cause, Cause::TakenOver | Cause::Ended);
+        if failures >= attempts && !asked {
             tracing::warn!(?cause, attempts, "an MQTT connection was lost and did not come back");
             return End::Failed(cause.lost());
         }
         tokio::time::sleep(pause(failures, since.elapsed() < SHORT_LIVED)).await;
         failures += 1;
+        // Whoever was taken over knows that the broker was there; otherwise it may have been started again.
+        away |= cause != Cause::TakenOver;
     }
 }
 
-fn receive(wire: &impl Wire, packet: Incoming, away: bool) -> Result<(), Failure> {
+fn receive(wire: &impl Wire, packet: Incoming, away: bool) -> Result<Next, Failure> {
     if let Incoming::Publish(publish) = packet {
         wire.received(publish);
     } else if let Incoming::ConnAck(connack) = &packet {
@@ -123,7 +188,7 @@ fn receive(wire: &impl Wire, packet: Incoming, away: bool) -> Result<(), Failure
     } else if let Incoming::SubAck(suback) = &packet {
         return wire.subscribed(suback);
     }
-    Ok(())
+    Ok(Next::GoOn)
 }
 
 /// With jitter: many clients lose a broker at the same moment.

@@ -14,7 +14,7 @@ mod window;
 
 use crate::endpoint::fanout::Fanouts;
 use crate::failure::Failure;
-use line::{End, Wire};
+use line::Wire;
 use rumqttc::{
     AckMode, BrokerSessionResumePolicy, ConnAck, IncomingPacketSizeLimit, MqttOptions, TlsConfiguration,
     Transport,
@@ -181,9 +181,9 @@ pub(crate) async fn probe(broker: &Broker) -> Result<(), Failure> {
     let (client, mut events) = line::client(broker.options(&random_client_id("probe")));
     // It waits in the queue until there is a connection to leave.
     let left = client.try_disconnect();
-    match line::drive(&mut events, &Hello, 0).await {
-        End::Closed if left.is_ok() => Ok(()),
-        End::Closed | End::TakenOver => Err(fault::Cause::Unreachable.failure()),
-        End::Failed(failure) => Err(failure),
+    match line::drive(&mut events, &Hello, 0).await.failure() {
+        None if left.is_ok() => Ok(()),
+        None => Err(fault::Cause::Unreachable.failure()),
+        Some(failure) => Err(failure),
     }
 }

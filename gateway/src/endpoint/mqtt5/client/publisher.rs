@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// A confirmation is waited for until this much before the caller's deadline, so that the caller hears the reason, milliseconds.
 const MARGIN_MS: u64 = 500;
@@ -30,8 +30,6 @@ const RESENDS_MAX: usize = 3;
 const IDLE: Duration = Duration::from_secs(60);
 /// A publisher in use is looked at this often.
 const LOOK: Duration = Duration::from_secs(1);
-/// A client has this long to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
 /// Publishers of one gateway; more only come from client ids that policies choose per message.
 const PUBLISHERS_MAX: usize = 512;
 /// Greatest text of a packet, bytes.
@@ -233,19 +231,11 @@ async fn run(
     let end = tokio::select! {
         end = line::drive(&mut events, &*publisher, attempts) => end,
         () = publishers.unused(&key, &publisher) => {
-            if line::leave(&publisher.client, false) {
-                // A goodbye that is not heard changes nothing.
-                drop(timeout(GOODBYE, line::drive(&mut events, &*publisher, 0)).await);
-            }
+            line::goodbye(&publisher.client, &mut events, &*publisher, false).await;
             End::Closed
         }
     };
-    let failure = match end {
-        End::Failed(failure) => failure,
-        End::TakenOver => Cause::TakenOver.lost(),
-        End::Closed => closed(),
-    };
-    publisher.state.send_replace(State::Over(failure));
+    publisher.state.send_replace(State::Over(end.failure().unwrap_or_else(closed)));
     publishers.forget(&key, &publisher);
 }
 

@@ -4,7 +4,7 @@
 //! first of the readers would get them.
 
 use super::fault::{Cause, closed};
-use super::line::{self, End, Wire};
+use super::line::{self, End, Next, Wire};
 use super::received::received;
 use super::session::{Wish, refusal};
 use super::{Broker, BrokerKey, Clients, random_client_id};
@@ -43,10 +43,10 @@ impl Wire for Source {
         }
     }
 
-    fn subscribed(&self, suback: &SubAck) -> Result<(), Failure> {
+    fn subscribed(&self, suback: &SubAck) -> Result<Next, Failure> {
         refusal(suback).map_or(Ok(()), Err)?;
         self.feed.live();
-        Ok(())
+        Ok(Next::GoOn)
     }
 
     fn received(&self, publish: Publish) {
@@ -59,19 +59,12 @@ impl Wire for Source {
 async fn run(source: Source, mut events: rumqttc::EventLoop, attempts: u32) -> Result<(), Failure> {
     let end = tokio::select! {
         end = line::drive(&mut events, &source, attempts) => end,
-        () = source.feed.unwanted() => {
-            if line::leave(&source.client, true) {
-                // A goodbye that is not heard changes nothing.
-                drop(line::drive(&mut events, &source, 0).await);
-            }
-            End::Closed
-        }
+        () = source.feed.unwanted() => End::Closed,
     };
-    match end {
-        End::Closed => Ok(()),
-        End::TakenOver => Err(Cause::TakenOver.lost()),
-        End::Failed(failure) => Err(failure),
+    if matches!(end, End::Closed | End::Refused(_)) {
+        line::goodbye(&source.client, &mut events, &source, true).await;
     }
+    end.failure().map_or(Ok(()), Err)
 }
 
 impl Clients {

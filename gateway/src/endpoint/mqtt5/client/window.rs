@@ -2,7 +2,8 @@
 //!
 //! Acknowledgements go out in the order in which messages came, as the protocol asks: what is settled waits for what came before
 //! it. An acknowledgement belongs to the connection that brought its message; after that connection the same number means
-//! another message, so none may outlive it.
+//! another message, so none may outlive it. A broker that resumes a session sends what was not acknowledged once more, under the
+//! same packet number and marked as a duplicate: what a reader has already is recognised by that and not handed out again.
 
 use crate::endpoint::fanout::Received;
 use crate::endpoint::fanout::ring::Kept as _;
@@ -29,9 +30,19 @@ pub(super) struct Receipt {
 
 /// A message that the broker waits for.
 struct Open {
-    number: u64,
+    item: Item,
     packet: u16,
+    /// A reader has it.
+    handed: bool,
     settled: bool,
+}
+
+/// What a packet says about its delivery.
+#[derive(Clone, Copy)]
+pub(super) struct Packet {
+    pub(super) number: u16,
+    /// The broker sent it before.
+    pub(super) duplicate: bool,
 }
 
 /// The messages of one session.
@@ -44,6 +55,8 @@ pub(super) struct Window {
     next: u64,
     waiting: VecDeque<Item>,
     open: VecDeque<Open>,
+    /// What readers had when the last connection ended, until the broker sends it again.
+    doubtful: Vec<Open>,
     /// At-most-once: acknowledged, but nobody knows whether the broker knows.
     confirming: Vec<Item>,
     /// At-most-once: the broker knows that they are read.
@@ -57,14 +70,22 @@ impl Window {
     pub(super) fn connect(&mut self, resumed: bool) {
         self.lose();
         self.connected = true;
+        let open = std::mem::take(&mut self.open);
+        self.doubtful.clear();
         if resumed {
             // Those without an acknowledgement do not come again.
-            let open: Vec<u64> = self.open.iter().map(|open| open.number).collect();
-            self.waiting.retain(|item| !open.contains(&item.number));
+            self.waiting.retain(|item| !open.iter().any(|open| open.item.number == item.number));
+            self.doubtful.extend(open.into_iter().filter(|open| open.handed));
         } else {
             self.forgotten = self.connection;
+            // Nor do those that came back from a reader meanwhile.
+            let back = |open: &Open| !open.handed && !open.settled;
+            for Open { item, .. } in open.into_iter().filter(back) {
+                if !self.waiting.iter().any(|waiting| waiting.number == item.number) {
+                    self.offer_again(item);
+                }
+            }
         }
-        self.open.clear();
     }
 
     /// The connection is gone, and so is the worth of everything that was sent on it.
@@ -78,28 +99,43 @@ impl Window {
     pub(super) fn hand_over(&mut self) {
         self.connect(true);
         self.lose();
+        self.doubtful.clear();
     }
 
-    /// A message came. `packet`: its number when the broker waits for an acknowledgement. Whether there was room.
-    pub(super) fn receive(&mut self, packet: Option<u16>, received: Received) -> bool {
+    /// A message came. `packet`: absent when the broker waits for no acknowledgement. Whether there was room.
+    pub(super) fn receive(&mut self, packet: Option<Packet>, received: Received) -> bool {
+        if packet.is_some_and(|packet| self.recognised(packet, &received)) {
+            return true;
+        }
         if packet.is_none() {
             if self.unconfirmed_bytes + received.size() > UNCONFIRMED_MAX_BYTES {
                 return false;
             }
             self.unconfirmed_bytes += received.size();
         }
-        let number = self.next;
+        let item = Item { number: self.next, received: Arc::new(received) };
         self.next += 1;
         if let Some(packet) = packet {
-            self.open.push_back(Open { number, packet, settled: false });
+            let open = Open { item: item.clone(), packet: packet.number, handed: false, settled: false };
+            self.open.push_back(open);
         }
-        self.waiting.push_back(Item { number, received: Arc::new(received) });
+        self.waiting.push_back(item);
+        true
+    }
+
+    /// Whether a reader has it. It was never acknowledged, so that its packet number cannot mean another message; the content is
+    /// compared because not every broker keeps the number.
+    fn recognised(&mut self, packet: Packet, received: &Received) -> bool {
+        let same = |open: &Open| open.packet == packet.number && is_same(&open.item.received, received);
+        let Some(index) = self.doubtful.iter().position(same).filter(|_| packet.duplicate) else {
+            return false;
+        };
+        self.open.push_back(self.doubtful.remove(index));
         true
     }
 
     fn opened(&mut self, number: u64) -> Option<&mut Open> {
-        let index = self.open.binary_search_by_key(&number, |open| open.number).ok()?;
-        self.open.get_mut(index)
+        self.open.iter_mut().find(|open| open.item.number == number)
     }
 
     fn took(&mut self, item: &Item) {
@@ -115,6 +151,9 @@ impl Window {
         }
         let item = self.waiting.pop_front()?;
         self.took(&item);
+        if let Some(open) = self.opened(item.number) {
+            open.handed = true;
+        }
         let receipt = Receipt { connection: self.connection, item: item.clone() };
         Some((item, receipt))
     }
@@ -127,17 +166,21 @@ impl Window {
     /// What became of a message. One that failed is offered again.
     pub(super) fn settle(&mut self, receipt: Receipt, delivered: bool) {
         let Receipt { connection, item } = receipt;
-        let current = connection == self.connection && self.connected;
-        let Some(open) = self.opened(item.number).filter(|_| current) else {
-            // There is nobody who would send it again.
-            if !delivered && (current || connection < self.forgotten) {
+        let connected = self.connected;
+        if let Some(open) = self.opened(item.number) {
+            (open.settled, open.handed) = (delivered, delivered);
+            if !delivered && connected {
                 self.offer_again(item);
             }
-            return;
-        };
-        if delivered {
-            open.settled = true;
-        } else {
+        } else if let Some(index) = self.doubtful.iter().position(|open| open.item.number == item.number) {
+            if delivered {
+                self.doubtful[index].settled = true;
+            } else {
+                // It comes again for somebody else.
+                self.doubtful.remove(index);
+            }
+        } else if !delivered && (connection == self.connection || connection < self.forgotten) {
+            // There is nobody who would send it again.
             self.offer_again(item);
         }
     }
@@ -178,8 +221,8 @@ impl Window {
 
     /// Whether every acknowledgement of what is being confirmed is on its way.
     pub(super) fn is_acknowledged(&self) -> bool {
-        let Some(last) = self.confirming.last() else { return true };
-        self.open.front().is_none_or(|open| open.number > last.number)
+        let confirmed = |open: &Open| self.confirming.iter().any(|item| item.number == open.item.number);
+        !self.open.iter().any(confirmed)
     }
 
     /// The broker answered what was sent after the acknowledgements.
@@ -203,6 +246,14 @@ impl Window {
     }
 }
 
+/// Whether two packets bring the same message. What the broker counts, and when it came, may differ.
+fn is_same(one: &Received, other: &Received) -> bool {
+    let topic = |received: &Received| {
+        received.metadata.iter().find(|(name, _)| name == "topic").map(|(_, value)| value.clone())
+    };
+    one.content == other.content && one.headers == other.headers && topic(one) == topic(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,8 +261,16 @@ mod tests {
     fn window(packets: &[u16]) -> Window {
         let mut window = Window::default();
         window.connect(false);
-        packets.iter().for_each(|packet| assert!(window.receive(Some(*packet), text(&packet.to_string()))));
+        packets.iter().for_each(|packet| assert!(window.receive(first(*packet), text(&packet.to_string()))));
         window
+    }
+
+    fn first(number: u16) -> Option<Packet> {
+        Some(Packet { number, duplicate: false })
+    }
+
+    fn again(number: u16) -> Option<Packet> {
+        Some(Packet { number, duplicate: true })
     }
 
     fn text(text: &str) -> Received {
@@ -268,10 +327,50 @@ mod tests {
         window.lose();
         assert!(window.take().is_none(), "it would come again");
         window.connect(true);
-        assert!(window.receive(Some(1), text("another")));
+        assert!(window.receive(first(1), text("another")));
         window.settle(receipt, true);
         assert!(flush(&mut window).is_empty(), "number 1 is another message now");
         assert_eq!(take(&mut window).0, "another", "what nobody had was forgotten: it comes again");
+    }
+
+    #[test]
+    fn what_a_reader_has_is_not_handed_out_again_when_the_session_is_resumed() {
+        let mut window = window(&[1, 2, 3]);
+        let (_, one) = take(&mut window);
+        let (_, two) = take(&mut window);
+        window.settle(two, true);
+        window.connect(true);
+        for packet in [1, 2, 3] {
+            assert!(window.receive(again(packet), text(&packet.to_string())));
+        }
+        assert_eq!(take(&mut window).0, "3", "nobody had this one");
+        assert!(window.take().is_none());
+        assert!(flush(&mut window).is_empty(), "the first reader is not done");
+        window.settle(one, true);
+        assert_eq!(flush(&mut window), [1, 2], "on the new connection");
+    }
+
+    #[test]
+    fn what_failed_while_the_connection_was_away_is_handed_out_again() {
+        let mut window = window(&[1, 2]);
+        let (one, two) = (take(&mut window).1, take(&mut window).1);
+        window.lose();
+        window.settle(one, false);
+        window.connect(true);
+        window.settle(two, false);
+        assert!(window.receive(again(1), text("1")) && window.receive(again(2), text("2")));
+        assert_eq!((take(&mut window).0, take(&mut window).0), ("1".into(), "2".into()));
+    }
+
+    #[test]
+    fn another_message_under_the_same_number_is_handed_out() {
+        let mut window = window(&[1]);
+        let (_, receipt) = take(&mut window);
+        window.connect(true);
+        assert!(window.receive(again(1), text("another")) && window.receive(first(1), text("1")));
+        window.settle(receipt, true);
+        assert!(flush(&mut window).is_empty());
+        assert_eq!((take(&mut window).0, take(&mut window).0), ("another".into(), "1".into()));
     }
 
     #[test]

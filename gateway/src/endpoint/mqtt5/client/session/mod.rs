@@ -2,9 +2,9 @@
 //! gateway reads from it.
 //!
 //! It is a shared subscription (`$share/<identifier>/<filter>`) of a client whose id every gateway derives from the identifier and the
-//! filter, so that whichever gateway a client comes to finds what was kept. Of two gateways that serve one identifier
-//! at the same time the later one gets that id; the earlier one goes on under an id of its own, so that both share the
-//! messages, and asks for the common one again after a while, in case that the other has left.
+//! filter, so that whichever gateway a client comes to finds what was kept. Further gateways that serve the identifier at the same
+//! time are further members of the group, with further client ids that every gateway knows: its seats (`seat`). Who sits there
+//! and who has left is found out by sitting down (`serve`).
 //!
 //! At-least-once acknowledges what an entrypoint delivered. At-most-once acknowledges first and waits until the broker answered
 //! something that was sent after the acknowledgements: only then nobody can get these messages again.
@@ -12,6 +12,8 @@
 mod nothing;
 mod reader;
 mod refusal;
+mod seat;
+mod serve;
 mod shared;
 
 use super::fault::{Cause, closed};
@@ -23,7 +25,7 @@ use futures::stream::{self, StreamExt as _};
 use http::StatusCode;
 use reader::Reader;
 use sha2::{Digest as _, Sha256};
-use shared::{Phase, Role, Session, Turn};
+use shared::{Phase, Session};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,19 +68,7 @@ impl Default for Sessions {
 }
 
 async fn run(sessions: Arc<Sessions>, key: Key, session: Arc<Session>, clean_start: bool) {
-    let (mut role, mut clean_start) = (Role::Common, clean_start);
-    let failure = loop {
-        match session.turn(role, clean_start, &sessions.node).await {
-            Turn::To(next) => (role, clean_start) = (next, false),
-            Turn::Done => break None,
-            Turn::Failed(failure) => break Some(failure),
-        }
-        tracing::info!(
-            client_id = session.client_id,
-            common = role == Role::Common,
-            "an MQTT session changed its id"
-        );
-    };
+    let failure = session.serve(clean_start).await;
     if let Some(failure) = &failure {
         tracing::warn!(client_id = session.client_id, %failure, "an MQTT session ended");
     }
@@ -103,8 +93,12 @@ impl Sessions {
         wish: &Wish,
         once: bool,
     ) -> Result<Result<Reader, Arc<Session>>, Failure> {
-        let client_id = client_id(&wish.identifier, &wish.filter);
+        let mut client_id = client_id(&wish.identifier, &wish.filter);
         let key = (broker.key, client_id.clone());
+        if wish.expiry_s == 0 {
+            // Nothing is kept that another gateway could find, so there is nothing to meet for.
+            client_id = format!("{client_id}-{}", self.node);
+        }
         let mut open = self.open();
         if let Some(session) = open.get(&key) {
             return Ok(session.join(once).ok_or_else(|| Arc::clone(session)));

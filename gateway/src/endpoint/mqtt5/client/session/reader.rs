@@ -48,7 +48,7 @@ impl Reader {
     fn take(&mut self) -> Result<Option<Message>, Failure> {
         let mut state = self.session.state();
         if self.once {
-            let item = state.window.take_confirmed();
+            let item = state.seats.iter_mut().find_map(|seat| seat.window.take_confirmed());
             let asks = item.is_none();
             state.asking = state.asking + usize::from(asks) - usize::from(self.asks);
             let began = asks && !self.asks;
@@ -62,10 +62,14 @@ impl Reader {
                 self.session.wishes.send_replace(());
                 state = self.session.state();
             }
-        } else if let Some((item, receipt)) = state.window.take() {
-            state.held += 1;
-            drop(state);
-            return Ok(Some(self.message(&item, receipt)));
+        } else {
+            let taken =
+                state.seats.iter_mut().enumerate().find_map(|(seat, at)| Some((seat, at.window.take()?)));
+            if let Some((seat, (item, receipt))) = taken {
+                state.held += 1;
+                drop(state);
+                return Ok(Some(self.message(seat, &item, receipt)));
+            }
         }
         match &state.phase {
             Phase::Over(failure) => Err(failure.clone()),
@@ -73,10 +77,10 @@ impl Reader {
         }
     }
 
-    fn message(&self, item: &Item, receipt: Receipt) -> Message {
+    fn message(&self, seat: usize, item: &Item, receipt: Receipt) -> Message {
         let mut message = item.received.message();
         let session = Arc::clone(&self.session);
-        message.ack = Ack::new(move |outcome| session.settle(receipt, outcome));
+        message.ack = Ack::new(move |outcome| session.settle(seat, receipt, outcome));
         message
     }
 
