@@ -166,6 +166,7 @@ async fn attributes_choose_topics_and_sessions() {
     peer.publish(&topic, ["first"]).await;
     assert_eq!(one.message().await, "first");
     drop(one);
+    nobody_reads(&stack.gateways[0]).await;
     peer.publish(&topic, ["second"]).await;
     let mut two = Sse::open(&url, &[(CLIENT, "two"), ("X-Session", "same")]).await;
     assert_eq!(two.message().await, "second");

@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, key};
 use http::StatusCode;
-use rumqttc::{ConnectReturnCode, ConnectionError, DisconnectReasonCode, StateError, TlsError};
+use rumqttc::{ConnectReturnCode, ConnectionError, DisconnectReasonCode, Incoming, StateError, TlsError};
 use rustls::{AlertDescription, CertificateError, Error as Tls};
 use std::io::{Error as IoError, ErrorKind};
 
@@ -29,6 +29,8 @@ pub(super) enum Cause {
     OtherTls,
     /// The other side speaks something else.
     Protocol,
+    /// The broker sent a message before it said that it accepts the client, as Artemis does now and then with a session that it kept.
+    Hasty,
     /// Another client took the session.
     TakenOver,
 }
@@ -51,6 +53,7 @@ impl Cause {
             ConnectionError::Tls(_) => Cause::OtherTls,
             ConnectionError::ConnectionRefused(code) => of_code(*code),
             ConnectionError::MqttState(state) => of_state(state),
+            ConnectionError::NotConnAck(packet) if matches!(**packet, Incoming::Publish(_)) => Cause::Hasty,
             ConnectionError::NotConnAck(_) => Cause::Protocol,
             _ => Cause::Unreachable,
         }
@@ -65,7 +68,7 @@ impl Cause {
         let unreachable =
             |text: &'static str| Failure::new(StatusCode::SERVICE_UNAVAILABLE, key::CONNECTION_FAILED, text);
         match self {
-            Cause::Unreachable => unreachable("Endpoint connection failed"),
+            Cause::Unreachable | Cause::Hasty => unreachable("Endpoint connection failed"),
             Cause::Closed | Cause::Ended => unreachable(
                 "Endpoint connection failed: the broker closed the connection without an answer, \
                  as it does when it expects TLS or a client certificate",
@@ -93,7 +96,7 @@ impl Cause {
     /// What readers hear when the connection they had does not come back.
     pub(super) fn lost(self) -> Failure {
         match self {
-            Cause::Unreachable | Cause::Closed | Cause::Ended | Cause::TakenOver => closed(),
+            Cause::Unreachable | Cause::Closed | Cause::Ended | Cause::Hasty | Cause::TakenOver => closed(),
             Cause::Unresolvable
             | Cause::Credentials
             | Cause::ClientId
@@ -232,6 +235,8 @@ mod tests {
         check(io(ErrorKind::ConnectionReset), 503, "without an answer");
         check(ConnectionError::ConnectionRefused(ConnectReturnCode::NotAuthorized), 500, "credentials");
         check(ConnectionError::ConnectionRefused(ConnectReturnCode::ServerBusy), 503, "connection failed");
+        let message = rumqttc::Publish::new("t", rumqttc::QoS::AtLeastOnce, "early", None);
+        check(ConnectionError::NotConnAck(Box::new(Incoming::Publish(message))), 503, "connection failed");
         check(tls(Tls::InvalidCertificate(CertificateError::UnknownIssuer)), 500, "not signed by");
         check(tls(Tls::InvalidCertificate(CertificateError::Expired)), 500, "expired");
         check(tls(Tls::InvalidCertificate(CertificateError::NotValidForName)), 500, "another host");

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const PAUSES_MS: [u64; 4] = [100, 1_000, 3_000, 5_000];
 /// A client that goes has this long to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// Attempts at a broker that sends a message where its answer is due, beside those of the settings.
+const HASTY_MAX: u32 = 5;
 /// A connection that ends sooner than this did not work, and is not made again without a real pause.
 const SHORT_LIVED: Duration = Duration::from_secs(1);
 /// A client that is not heard of for this many times its keep-alive hangs in a write that its broker does not take.
@@ -128,6 +130,7 @@ pub(super) async fn go_on(
     Past { mut connected, mut away }: Past,
 ) -> End {
     let mut failures = 0;
+    let mut hasty = 0;
     let mut up = false;
     loop {
         // Brokers may choose another time, and none at all.
@@ -162,6 +165,10 @@ pub(super) async fn go_on(
         wire.lost();
         // What was asked for between the loss and this moment was meant for the lost connection.
         events.clean();
+        if cause == Cause::Hasty && hasty < HASTY_MAX {
+            hasty += 1;
+            continue;
+        }
         let Some(since) = connected else { return End::Failed(cause.failure()) };
         let was_up = std::mem::take(&mut up);
         if was_up && wire.yields(cause) {
