@@ -22,10 +22,8 @@ use tokio::time::{sleep, timeout};
 
 /// Whoever sits somewhere is back within this time.
 const BACK: Duration = Duration::from_secs(4);
-/// Pause before the first look for seats that were left, milliseconds, for a session that was found at the broker.
-const LOOK_FIRST_MS: u64 = 1_000;
-/// The same once somebody else was seen.
-const LOOK_AGAIN_MS: u64 = 8_000;
+/// Pause before the first look for seats that were left, milliseconds. A look may repeat what somebody's connection has under way.
+const LOOK_FIRST_MS: u64 = 8_000;
 /// The pauses between looks double up to this one, milliseconds.
 const LOOK_MAX_MS: u64 = 60_000;
 
@@ -125,7 +123,7 @@ impl Session {
                         self.state().neighbours = number > HOME + 1;
                         break;
                     }
-                    Look::Somebody => pause = pause.max(LOOK_AGAIN_MS / 2),
+                    Look::Somebody => {}
                     Look::Unknown => break,
                 }
             }
