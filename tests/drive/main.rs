@@ -1,7 +1,7 @@
 //! Programs over the harness and the contract of the tests, for users: `soak` runs everything for minutes under faults. They need
 //! the services that `tests/services/with.sh` starts; `make soak` does all of it.
 #![expect(clippy::print_stdout, reason = "a program that reports to its user")]
-#![allow(dead_code, reason = "what only tests use of the harness and the contract")]
+#![allow(dead_code, unused_imports, reason = "what only tests use of the harness and the contract")]
 
 #[path = "../it/contract/mod.rs"]
 mod contract;

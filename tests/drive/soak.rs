@@ -13,7 +13,7 @@ use crate::slope::Samples;
 use definition::api::Qos;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 /// Between two ticks; each produces and posts.
 const TICK: Duration = Duration::from_millis(200);
@@ -73,13 +73,18 @@ const FAULTS: [Fault; 8] = [
 type Line = (String, bool);
 
 pub(crate) async fn run(args: Args) -> ExitCode {
+    // The futures of a scene stay on this thread: what is heavy runs in processes of its own.
+    LocalSet::new().run_until(run_all(args)).await
+}
+
+async fn run_all(args: Args) -> ExitCode {
     let length = Duration::from_secs_f64(args.minutes * 60.0);
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     let mut running = JoinSet::new();
     macro_rules! subjects {
         ($($name:literal: $subject:ty,)+) => { $(
             if wanted($name) {
-                running.spawn(soak::<$subject>($name, length));
+                running.spawn_local(soak::<$subject>($name, length));
             }
         )+ };
     }
@@ -113,7 +118,7 @@ pub(crate) async fn run(args: Args) -> ExitCode {
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn soak<S: Subject + Send>(name: &'static str, length: Duration) -> Vec<Line> {
+async fn soak<S: Subject + 'static>(name: &'static str, length: Duration) -> Vec<Line> {
     let mut scene = Scene::<S>::start().await;
     for way in ways(S::ID).into_iter().filter(|way| way.qos == Qos::None) {
         for number in 0..AUDIENCE {
@@ -141,6 +146,7 @@ async fn soak<S: Subject + Send>(name: &'static str, length: Duration) -> Vec<Li
     posts.drain(&mut scene, 0).await;
     scene.healed().await;
     let mut lines = report(name, &scene);
+    lines.push(posts.said(name));
     lines.push(growth(name, &memory, begun.elapsed(), faults));
     lines
 }
@@ -210,15 +216,28 @@ fn growth(name: &str, memory: &Samples, length: Duration, faults: usize) -> Line
     (line, !long || slope <= SLOPE_MAX_KIB)
 }
 
-/// Posts that wait for their answers.
+/// Posts that wait for their answers, and what was answered so far.
 #[derive(Default)]
-struct Posts(JoinSet<(String, bool)>);
+struct Posts {
+    open: JoinSet<(String, bool)>,
+    acknowledged: usize,
+    unacknowledged: usize,
+}
 
 impl Posts {
+    /// What was answered 202 counts as produced: the readers at at-least-once say whether the broker has it.
+    fn said(&self, name: &str) -> Line {
+        let Posts { acknowledged, unacknowledged, .. } = self;
+        let line = format!(
+            "{name:12} posts                acknowledged {acknowledged}, not acknowledged {unacknowledged}"
+        );
+        (line, *acknowledged > 0)
+    }
+
     async fn send<S: Subject>(&mut self, scene: &mut Scene<S>) {
         for _ in 0..POSTED {
             let (id, url) = (scene.ledger.one(), scene.gateway().http(POST));
-            self.0.spawn(async move {
+            self.open.spawn(async move {
                 let answer = http().post(url).body(id.clone()).send().await;
                 (id, answer.is_ok_and(|answer| answer.status() == 202))
             });
@@ -229,9 +248,11 @@ impl Posts {
     /// Writes down what was answered, until no more than `left` wait.
     async fn drain<S: Subject>(&mut self, scene: &mut Scene<S>, left: usize) {
         loop {
-            let ended = if self.0.len() > left { self.0.join_next().await } else { self.0.try_join_next() };
+            let ended =
+                if self.open.len() > left { self.open.join_next().await } else { self.open.try_join_next() };
             let Some(ended) = ended else { return };
             let (id, accepted) = ended.expect("a post does not fail");
+            *(if accepted { &mut self.acknowledged } else { &mut self.unacknowledged }) += 1;
             scene.ledger.answered(id, accepted);
         }
     }
