@@ -135,6 +135,14 @@ impl Link {
         self.last().clone()
     }
 
+    /// Why nobody can log in, when there has been no token for `patience` and no broker has answered since. The library does not
+    /// take that for an outage: it asks for a token again for as long as a record may wait.
+    pub(super) fn without_token(&self, patience: Duration) -> Option<Cause> {
+        let cause = self.cause();
+        let lasting = || self.suspected().is_some_and(|since| since.elapsed() >= patience);
+        (matches!(cause, Cause::TokenExpired | Cause::NoToken) && lasting()).then_some(cause)
+    }
+
     /// The client cannot be used any more.
     pub(super) fn is_fatal(&self) -> bool {
         self.fatal.load(Ordering::Acquire)
@@ -196,6 +204,20 @@ mod tests {
         assert_eq!(link.suspected(), suspected, "it began with the first sign");
         link.up();
         assert!(link.down().is_none() && link.suspected().is_none());
+    }
+
+    #[test]
+    fn a_token_that_is_missing_is_no_outage_and_told_as_one() {
+        let link = Link::new(Connection::plain("127.0.0.1:1"));
+        let acquire = "Failed to acquire SASL OAUTHBEARER token: the token has expired";
+        link.error(RDKafkaErrorCode::Authentication, acquire);
+        assert!(link.down().is_none());
+        assert_eq!(link.without_token(Duration::from_secs(60)), None, "it may be a passing one");
+        assert_eq!(link.without_token(Duration::ZERO), Some(Cause::TokenExpired));
+        link.up();
+        assert_eq!(link.without_token(Duration::ZERO), None);
+        link.error(RDKafkaErrorCode::Authentication, "SASL authentication error: alice");
+        assert_eq!(link.without_token(Duration::ZERO), None, "brokers differ in what they refuse");
     }
 
     #[tokio::test]

@@ -196,6 +196,9 @@ impl Producer {
                 Ok(Err(_)) => return Err(self.not_confirmed(RDKafkaErrorCode::PurgeQueue)),
                 Err(_) => {}
             }
+            if let Some(cause) = self.link().without_token(patience) {
+                return Err(cause.failure());
+            }
             match self.link().down() {
                 Some(down) if down.since.elapsed() >= patience => return Err(down.cause.failure()),
                 _ if Instant::now() >= deadline => {
