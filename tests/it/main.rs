@@ -22,6 +22,7 @@ mod proxy_policies;
 mod push;
 mod rabbitmq;
 mod rabbitmq_faults;
+mod rabbitmq_unreadable;
 mod redeploy;
 mod security;
 mod solace;

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const CLIENT: &str = "X-Gravitee-Client-Identifier";
 /// A refusal has to come within this time; what a loaded machine needs for the call itself is added.
 const TOLD_AT_ONCE: Duration = Duration::from_secs(7);
+/// When readers hear that RabbitMQ stays away: after 30 s, and a loaded machine may need some more.
+const TOLD_OF_ABSENCE: std::ops::Range<Duration> = Duration::from_secs(28)..Duration::from_secs(45);
 
 /// What POST, GET and SSE at none answer; all of them at once.
 async fn answers(stack: &Stack, path: &str) -> Vec<Answer> {
@@ -147,9 +149,7 @@ async fn each_fault_of_tls_has_its_own_answer() {
     refused(&stack, &secure(port, any_name).await, 503, "Endpoint connection failed").await;
     refused(&stack, &secure(broker.port, trusted("ca.crt")).await, 500, "does not speak TLS").await;
     let plain = serve(&stack, broker.tls_port, &unique("tls"), |_| {}).await;
-    // RabbitMQ ends a plain connection to its TLS port, sometimes without a word, as one that is going down does.
-    let told = answers(&stack, &plain).await;
-    assert!(told.iter().all(|answer| answer.status == 500 || answer.status == 503), "nothing is accepted");
+    refused(&stack, &plain, 500, "the port speaks TLS: set security.ssl").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,4 +225,58 @@ async fn what_was_accepted_survives_a_kill_of_rabbitmq() {
     let there: BTreeSet<String> = client.drain("ledger").await.into_iter().collect();
     let missing: Vec<_> = accepted.difference(&there).collect();
     assert!(missing.is_empty(), "accepted and lost: {missing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_go_on_after_a_short_absence_and_are_told_of_a_long_one() {
+    let broker = Broker::start().await;
+    let chaos = Chaos::start(0, broker.address()).await;
+    let stack = Stack::start(Store::Sqlite, 1).await;
+    let exchange = unique("away");
+    let mut readers = Vec::new();
+    for qos in ["auto", "none"] {
+        let path = format!("/{qos}");
+        let endpoint = rabbitmq(settings(chaos.address().port(), &exchange));
+        stack.serve(&path, &api(&path, &json!([{ "type": "sse", "qos": qos }]), &endpoint)).await;
+        readers.push(Sse::open(&stack.gateways[0].http(&path), &[(CLIENT, "me")]).await);
+    }
+    let client = Amqp::connect(broker.port, "/").await;
+    client.produce(&exchange, "orders.new", &["before"]).await;
+    for sse in &mut readers {
+        assert_eq!(sse.message().await, "before");
+    }
+    // The proxy is what goes away: how long a broker takes to start is no matter of this test.
+    let consumers = async |wanted: usize| {
+        until(&format!("{wanted} queues with a reader"), SOON, async || {
+            let queues = broker.queues_of(&exchange).await;
+            (queues.iter().filter(|queue| queue.consumers == 1).count() == wanted).then_some(())
+        })
+        .await;
+    };
+    chaos.set(Mode::Refuse);
+    chaos.cut();
+    consumers(0).await;
+    chaos.set(Mode::Pass);
+    consumers(2).await;
+    Amqp::connect(broker.port, "/").await.produce(&exchange, "orders.new", &["between"]).await;
+    for sse in &mut readers {
+        let mut seen = sse.message().await;
+        if seen == "before" {
+            // The acknowledgement was lost with the connection, so a repeat at auto is right.
+            seen = sse.message().await;
+        }
+        assert_eq!(seen, "between", "a short absence is bridged");
+    }
+    chaos.set(Mode::Refuse);
+    chaos.cut();
+    let (begun, attempts) = (Instant::now(), chaos.accepted());
+    let told = readers.iter_mut().map(|sse| async move {
+        let event = within("the word about the absence", TOLD_OF_ABSENCE.end, sse.whenever()).await;
+        let event = event.expect("the client is told before the end");
+        assert_eq!((event.event.as_str(), event.data.as_str()), ("error", "Endpoint connection closed"));
+    });
+    futures::future::join_all(told).await;
+    assert!(TOLD_OF_ABSENCE.contains(&begun.elapsed()), "told after {:?}", begun.elapsed());
+    let attempts = chaos.accepted() - attempts;
+    assert!((5..60).contains(&attempts), "{attempts} attempts in 30 s for two readers on one connection");
 }

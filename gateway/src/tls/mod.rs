@@ -2,6 +2,7 @@
 
 mod jks_form;
 mod keystore;
+pub(crate) mod look;
 mod pem;
 mod private_key;
 

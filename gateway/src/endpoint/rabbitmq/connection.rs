@@ -4,6 +4,7 @@
 //! kept beside it, so that a connection to a broker that hangs can be ended without an answer.
 
 use super::fault::Fault;
+use crate::tls::look::speaks_tls;
 use definition::connector::rabbitmq::{Exchange, RabbitMq};
 use lapin::protocol::constants::REPLY_SUCCESS;
 use lapin::tcp::{AsyncTcpStream, RustlsConnector};
@@ -80,9 +81,21 @@ impl Server {
         }
     }
 
-    /// Connects. `role` becomes part of the name that the broker shows.
-    pub(super) async fn connect(&self, role: &str) -> Result<Open, Fault> {
-        timeout(CONNECT_TIMEOUT, self.handshakes(role)).await.unwrap_or(Err(Fault::Unreachable))
+    /// Connects. `role` becomes part of the name that the broker shows. With `look` a failure that nobody explains is looked into
+    /// with a second connection.
+    pub(super) async fn connect(&self, role: &str, look: bool) -> Result<Open, Fault> {
+        let made = timeout(CONNECT_TIMEOUT, self.handshakes(role)).await.unwrap_or(Err(Fault::Unreachable));
+        match made {
+            // A listener for TLS ends a plain connection in a way of its own: with an alert, or without a word.
+            Err(Fault::Unreachable | Fault::Protocol) if look && self.wants_tls().await => {
+                Err(Fault::WantsTls)
+            }
+            made => made,
+        }
+    }
+
+    async fn wants_tls(&self) -> bool {
+        self.tls.is_none() && speaks_tls(&self.target.host, self.target.port).await
     }
 
     async fn handshakes(&self, role: &str) -> Result<Open, Fault> {

@@ -45,15 +45,28 @@ pub(super) struct Wishes {
 
 /// One connection's consumer of the queue.
 struct Reader {
+    /// Of everybody who reads from this target.
+    shared: Arc<Link>,
+    /// The same, or one of its own while it reads apart.
     link: Arc<Link>,
+    /// Messages that it still reads apart, because somebody's message broke the shared connection.
+    apart: u16,
     place: Place,
-    queue: Queue,
+    queue: String,
     level: Qos,
     prefetch: u16,
     reading: Option<Reading>,
     /// At-most-once: acknowledged and not handed over yet.
     committed: VecDeque<Received>,
     pauses: Pauses,
+}
+
+/// How a reader lost what it read from.
+enum Loss {
+    /// The channel or the connection has gone, or the queue was deleted.
+    Channel,
+    /// Somebody on the connection got a message that cannot be read.
+    Unreadable,
 }
 
 struct Reading {
@@ -69,10 +82,13 @@ struct Reading {
 pub(super) async fn join(link: Arc<Link>, place: Place, wishes: Wishes) -> Result<MessageStream, Failure> {
     let wanted =
         wishes.limit.as_ref().map_or(PREFETCH, |limit| u16::try_from(limit.get()).unwrap_or(PREFETCH));
+    let apart = link.unreadable.knows(&wishes.queue, Instant::now());
     let mut reader = Reader {
+        shared: Arc::clone(&link),
         link,
+        apart: 0,
         place,
-        queue: Queue::Durable(wishes.queue),
+        queue: wishes.queue,
         level: wishes.level,
         // What a client does not take would only go to the queue and back.
         prefetch: wanted.clamp(1, PREFETCH),
@@ -80,7 +96,10 @@ pub(super) async fn join(link: Arc<Link>, place: Place, wishes: Wishes) -> Resul
         committed: VecDeque::new(),
         pauses: Pauses::default(),
     };
-    let lane = topology::read(&reader.link, &reader.place, &reader.queue, reader.prefetch).await?;
+    if apart {
+        reader.go_apart();
+    }
+    let lane = topology::read(&reader.link, &reader.place, &reader.queue(), reader.ahead()).await?;
     reader.begin(lane);
     let messages = stream::unfold(Some(reader), |reader| async {
         let mut reader = reader?;
@@ -99,6 +118,22 @@ impl Reader {
         }
     }
 
+    fn queue(&self) -> Queue {
+        Queue::Durable(self.queue.clone())
+    }
+
+    /// Messages that the broker sends ahead of their acknowledgements. Apart it is one, so that those before one that cannot be
+    /// read are delivered and settled.
+    fn ahead(&self) -> u16 {
+        if self.apart > 0 { 1 } else { self.prefetch }
+    }
+
+    fn go_apart(&mut self) {
+        self.link = Arc::new(self.shared.apart());
+        // So many may have been on their way; when none of them was it, it is in somebody else's queue.
+        self.apart = self.prefetch;
+    }
+
     async fn next(&mut self) -> Result<Message, Failure> {
         loop {
             if let Some(received) = self.committed.pop_front() {
@@ -108,41 +143,85 @@ impl Reader {
                 self.reopen().await?;
                 continue;
             };
-            let Some(Ok(delivery)) = reading.consumer.next().await else {
-                self.lost().await;
-                continue;
+            let delivery = match delivery(reading.consumer.next().await) {
+                Ok(delivery) => delivery,
+                Err(loss) => {
+                    self.lost(loss).await?;
+                    continue;
+                }
             };
             match self.level {
-                Qos::AtLeastOnce => return Ok(pending(&reading.lane, delivery)),
-                Qos::AtMostOnce => match commit(reading, delivery).await {
-                    Some(committed) => self.committed = committed,
-                    None => self.lost().await,
+                Qos::AtLeastOnce => {
+                    let message = pending(&reading.lane, delivery);
+                    self.passed();
+                    return Ok(message);
+                }
+                Qos::AtMostOnce => match commit(reading, delivery, self.apart > 0).await {
+                    Ok(committed) => {
+                        self.committed = committed;
+                        self.passed();
+                    }
+                    Err(loss) => self.lost(loss).await?,
                 },
                 Qos::Auto | Qos::None => {
                     if acknowledge(&reading.lane, delivery.delivery_tag) {
-                        return Ok(record::message(record::received(delivery)));
+                        let message = record::message(record::received(delivery));
+                        self.passed();
+                        return Ok(message);
                     }
                 }
             }
         }
     }
 
-    /// The channel or the connection has gone, or the queue was deleted.
-    async fn lost(&mut self) {
-        let Some(reading) = self.reading.take() else { return };
+    /// A message could be read. After enough of them a reader that is apart goes back to the others.
+    fn passed(&mut self) {
+        if self.apart == 0 {
+            return;
+        }
+        self.apart -= 1;
+        if self.apart == 0 {
+            self.link = Arc::clone(&self.shared);
+            // What is not settled yet keeps its channel until it is.
+            self.reading = None;
+        }
+    }
+
+    async fn lost(&mut self, loss: Loss) -> Result<(), Failure> {
+        let Some(reading) = self.reading.take() else { return Ok(()) };
+        if matches!(loss, Loss::Unreadable) {
+            if self.apart > 0 {
+                self.shared.unreadable.met(&self.queue, Instant::now());
+                tracing::warn!(queue = self.queue, "a message of RabbitMQ cannot be read");
+                return Err(fault::unreadable(&self.queue));
+            }
+            self.go_apart();
+            return Ok(());
+        }
         tracing::debug!(exchange = self.place.exchange.name, "a reader lost its channel to RabbitMQ");
         if reading.since.elapsed() < STABLE {
             tokio::time::sleep(self.pauses.next()).await;
         } else {
             self.pauses.reset();
         }
+        Ok(())
     }
 
     async fn reopen(&mut self) -> Result<(), Failure> {
-        let Reader { link, place, queue, prefetch, pauses, .. } = self;
-        let lane = topology::read_again(link, place, queue, *prefetch, pauses).await?;
+        let (queue, ahead) = (self.queue(), self.ahead());
+        let Reader { link, place, pauses, .. } = self;
+        let lane = topology::read_again(link, place, &queue, ahead, pauses).await?;
         self.begin(lane);
         if self.reading.is_none() { Err(fault::closed()) } else { Ok(()) }
+    }
+}
+
+/// What a consumer yielded.
+fn delivery(next: Option<lapin::Result<Delivery>>) -> Result<Delivery, Loss> {
+    match next {
+        Some(Ok(delivery)) => Ok(delivery),
+        Some(Err(error)) if fault::is_unreadable(&error) => Err(Loss::Unreadable),
+        Some(Err(_)) | None => Err(Loss::Channel),
     }
 }
 
@@ -168,22 +247,29 @@ fn pending(lane: &Arc<Lane>, delivery: Delivery) -> Message {
     message
 }
 
-/// Acknowledges `first` and what has come with it, and waits until the broker has seen that; `None`: the channel is
-/// lost, and nobody knows.
-async fn commit(reading: &mut Reading, first: Delivery) -> Option<VecDeque<Received>> {
+/// Acknowledges `first` and, unless it is read `alone`, what has come with it, and waits until the broker has seen that. After a
+/// loss nobody knows.
+async fn commit(reading: &mut Reading, first: Delivery, alone: bool) -> Result<VecDeque<Received>, Loss> {
     let mut last = first.delivery_tag;
     let mut committed = VecDeque::from([record::received(first)]);
-    while committed.len() < COMMIT_MAX
-        && let Some(Some(Ok(delivery))) = reading.consumer.next().now_or_never()
+    while !alone
+        && committed.len() < COMMIT_MAX
+        && let Some(next) = reading.consumer.next().now_or_never()
     {
-        last = delivery.delivery_tag;
-        committed.push_back(record::received(delivery));
+        let next = delivery(next)?;
+        last = next.delivery_tag;
+        committed.push_back(record::received(next));
     }
+    let ahead = if alone { 1 } else { PREFETCH };
     let channel = &reading.lane.channel;
     let seen = async {
         channel.basic_ack(last, BasicAckOptions { multiple: true }).await?;
         // Acknowledgements have no answer. A request that follows on the same channel has one, and it comes after.
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await
+        channel.basic_qos(ahead, BasicQosOptions::default()).await
     };
-    matches!(timeout(ANSWER_TIMEOUT, seen).await, Ok(Ok(()))).then_some(committed)
+    match timeout(ANSWER_TIMEOUT, seen).await {
+        Ok(Ok(())) => Ok(committed),
+        Ok(Err(error)) if fault::is_unreadable(&error) => Err(Loss::Unreadable),
+        Ok(Err(_)) | Err(_) => Err(Loss::Channel),
+    }
 }

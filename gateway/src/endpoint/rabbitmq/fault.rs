@@ -27,6 +27,8 @@ pub(super) enum Fault {
     VirtualHost,
     /// What speaks there is not this protocol.
     Protocol,
+    /// The port speaks TLS, and the settings name none.
+    WantsTls,
     /// No TLS connection, with the reason and what to look at.
     Tls(&'static str),
     /// The connection carries as many readers as the broker allows.
@@ -48,6 +50,7 @@ impl Fault {
             Fault::Protocol => invalid(
                 "the server does not speak AMQP 0-9-1 there, see serverPort; a port for TLS needs security.ssl",
             ),
+            Fault::WantsTls => invalid("the port speaks TLS: set security.ssl, or see serverPort"),
             Fault::Tls(reason) => invalid(*reason),
             Fault::Full => Failure::new(
                 unavailable(),
@@ -141,6 +144,20 @@ pub(super) enum About<'a> {
 /// Whether the broker said that there is no such exchange or queue.
 pub(super) fn is_missing(error: &Error) -> bool {
     code(error) == Some(NOT_FOUND)
+}
+
+/// Whether the client library could not read what the broker sent, by which it lost the connection.
+pub(super) fn is_unreadable(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::ParsingError(_))
+}
+
+/// What the reader of a queue hears that has such a message at its head.
+pub(super) fn unreadable(queue: &str) -> Failure {
+    let text = format!(
+        "a message in the queue {queue:?} cannot be read, because a name in it (of a header, a routing key, a type) is not UTF-8: \
+         take it out of the queue with another client"
+    );
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, key::UNKNOWN_ERROR, text)
 }
 
 fn code(error: &Error) -> Option<u16> {

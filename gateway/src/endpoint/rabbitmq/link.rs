@@ -3,6 +3,7 @@
 
 use super::connection::{GOODBYE, Open, Server};
 use super::fault::Fault;
+use super::unreadable::Unreadable;
 use lapin::protocol::constants::REPLY_SUCCESS;
 use lapin::{Channel, Consumer};
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub(super) struct Link {
     server: Server,
     role: Role,
     state: Mutex<State>,
+    pub(super) unreadable: Unreadable,
 }
 
 #[derive(Default)]
@@ -64,11 +66,18 @@ struct State {
     open: Option<Arc<Open>>,
     failed: Option<(Fault, Instant)>,
     pauses: Pauses,
+    /// The settings are right: what fails from now on is an outage, which is not to be looked into.
+    proved: bool,
 }
 
 impl Link {
     pub(super) fn new(server: Server, role: Role) -> Link {
-        Link { server, role, state: Mutex::default() }
+        Link { server, role, state: Mutex::default(), unreadable: Unreadable::default() }
+    }
+
+    /// Another connection to the same target, for one alone.
+    pub(super) fn apart(&self) -> Link {
+        Link::new(self.server.clone(), self.role)
     }
 
     /// The connection, made when there is none. After a failure the same answer is given until the pause is over.
@@ -84,12 +93,13 @@ impl Link {
         }
         // The lost one goes before the new one comes.
         state.open = None;
-        match self.server.connect(self.role.name()).await {
+        match self.server.connect(self.role.name(), !state.proved).await {
             Ok(open) => {
                 if state.failed.take().is_some() {
                     tracing::info!(role = self.role.name(), "RabbitMQ answers again");
                 }
                 state.pauses.reset();
+                state.proved = true;
                 let open = Arc::new(open);
                 state.open = Some(Arc::clone(&open));
                 Ok(open)

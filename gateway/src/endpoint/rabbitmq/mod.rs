@@ -13,6 +13,7 @@ mod publish;
 mod record;
 mod source;
 mod topology;
+mod unreadable;
 
 use super::fanout::Fanouts;
 use super::{Backend, Endpoint, FactoryError, PublishContext, Settings, Shared, SubscribeRequest};
