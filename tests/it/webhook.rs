@@ -226,3 +226,39 @@ async fn the_example_works() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_has_a_line_in_the_log_without_what_is_secret_when_the_author_asks_for_it() {
+    let stack = Stack::start_with(Store::Sqlite, 1, SETTINGS).await;
+    let receiver =
+        Rude::start(|_, times| if times == 0 { Reaction::Answer(503) } else { Reaction::Answer(204) }).await;
+    let mut subscriber = to(&receiver, 2);
+    subscriber["callbackUrl"] = json!(format!("{}?key=hush-query", receiver.url()));
+    subscriber["headers"] = json!([{ "name": "X-Secret", "value": "hush-header" }]);
+    let [silent, logged] = [topic("silent", 1).await, topic("logged", 1).await];
+    subscribed(&stack, &definition(&silent, None, "at-least-once"), subscriber.clone()).await;
+    let mut document = definition(&logged, None, "at-least-once");
+    document["listeners"][0]["entrypoints"][0]["configuration"]["logging"] =
+        json!({ "enabled": true, "request": { "headers": true, "payload": true } });
+    let path = subscribed(&stack, &document, subscriber).await;
+    let id = path.rsplit('/').next().expect("the path ends with the id");
+    let lines = || -> Vec<String> {
+        let log = stack.gateways[0].process.output();
+        log.lines().filter(|line| line.contains("a webhook was called")).map(str::to_owned).collect()
+    };
+    produce(&services().kafka, &silent, &["hush-silent"]).await;
+    produce(&services().kafka, &logged, &["hush-body"]).await;
+    all_accepted(&receiver, &["hush-silent", "hush-body"].map(str::to_owned).into()).await;
+    until("both calls to be in the log", SOON, async || (lines().len() >= 2).then_some(())).await;
+    let lines = lines();
+    assert_eq!(lines.len(), 2, "only of the API that asked for it: {lines:#?}");
+    let said = |line: &str, parts: &[&str]| {
+        for part in [id, "127.0.0.1"].iter().chain(parts) {
+            assert!(line.contains(part), "no {part} in {line}");
+        }
+    };
+    said(&lines[0], &["unreachable", "answered 503"]);
+    said(&lines[1], &["delivered", "204"]);
+    let log = stack.gateways[0].process.output();
+    assert!(!log.contains("hush"), "contents, headers or queries are in the log");
+}

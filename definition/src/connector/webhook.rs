@@ -57,7 +57,7 @@ pub struct Webhook {
     /// Whether a subscription ends when its callback still cannot be reached after all retries.
     #[serde(default = "yes")]
     pub interrupt_consumption_on_exception: bool,
-    /// Accepted for other gateways; calls are counted, not logged.
+    /// Whether the gateway's log has a line about each call. Headers and contents are never in it, whatever else this says.
     pub logging: Option<Logging>,
 }
 
@@ -90,16 +90,16 @@ impl Default for CallLimits {
     }
 }
 
-/// What other gateways log of the calls.
+/// Lines of the log about calls.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Logging {
-    /// Whether anything is logged.
+    /// Whether there are any: outcome, status, attempt, duration and size.
     #[serde(default)]
     pub enabled: bool,
-    /// Of the calls.
+    /// What other gateways log of the calls.
     pub request: Option<LoggedParts>,
-    /// Of the answers.
+    /// What other gateways log of the answers.
     pub response: Option<LoggedParts>,
 }
 

@@ -51,7 +51,7 @@ pub(super) struct Post<'a> {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// 2xx.
-    Delivered,
+    Delivered(StatusCode),
     /// Another answer, which another call would not change.
     Refused(StatusCode),
     /// 5xx, or no answer.
@@ -137,7 +137,7 @@ impl Callback {
 
     fn answered(&self, status: StatusCode) -> Verdict {
         match status {
-            status if status.is_success() => Verdict::Delivered,
+            status if status.is_success() => Verdict::Delivered(status),
             status if status.is_server_error() => Verdict::Unreachable {
                 server_error: true,
                 reason: format!("{} answered {}", self.host, status.as_u16()),

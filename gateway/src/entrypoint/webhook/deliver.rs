@@ -1,5 +1,6 @@
 //! One message: calls until the callback took it, refused it or cannot be reached, and what follows from that.
 
+use super::call_log::CallLog;
 use super::callback::{Callback, Post, Verdict};
 use super::dead_letters::DeadLetters;
 use super::{Ended, retry};
@@ -9,6 +10,7 @@ use definition::connector::webhook::Webhook;
 use http::HeaderMap;
 use metrics::{Counter, counter};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Messages of webhooks by API and by what became of them.
@@ -24,6 +26,7 @@ pub(super) struct Delivery<'a> {
     pub(super) from_policies: HeaderMap,
     pub(super) settings: &'a Webhook,
     pub(super) meter: Meter,
+    pub(super) calls: CallLog,
     /// The run ends: no call is made again.
     pub(super) closing: CancellationToken,
 }
@@ -83,7 +86,7 @@ impl Delivery<'_> {
     async fn settle(&self, message: Message) -> Result<&Counter, Undelivered> {
         let post = Post { headers: &message.headers, content: message.content.clone().unwrap_or_default() };
         match self.call(&post).await? {
-            Verdict::Delivered => Ok(&self.meter.delivered),
+            Verdict::Delivered(_) => Ok(&self.meter.delivered),
             Verdict::Refused(status) => {
                 let reason = format!(
                     "Error occurred during message processing (MESSAGE_PROCESSING_FAILED): the callback answered {}",
@@ -106,10 +109,7 @@ impl Delivery<'_> {
                     return Err(Undelivered::Failed(Ended::failed(reason)));
                 }
                 tracing::warn!(callback = self.callback.host(), "a message is not delivered: {reason}");
-                match &self.dead_letters {
-                    Some(_) => self.to_dead_letters(message).await,
-                    None => Ok(&self.meter.skipped),
-                }
+                self.to_dead_letters(message).await
             }
         }
     }
@@ -118,7 +118,9 @@ impl Delivery<'_> {
     async fn call(&self, post: &Post<'_>) -> Result<Verdict, Undelivered> {
         let mut retries = 0;
         loop {
+            let begun = Instant::now();
             let verdict = self.callback.call(&self.from_policies, post).await;
+            self.calls.called(retries + 1, post.content.len(), begun.elapsed(), &verdict);
             let Verdict::Unreachable { reason, .. } = &verdict else { return Ok(verdict) };
             let Some(pause) = retry::pause(self.callback.retry(), retries, rand::random()) else {
                 return Ok(verdict);
@@ -135,9 +137,15 @@ impl Delivery<'_> {
     }
 
     async fn to_dead_letters(&self, message: Message) -> Result<&Counter, Undelivered> {
-        let Some(dead_letters) = &self.dead_letters else { return Ok(&self.meter.skipped) };
+        let Some(dead_letters) = &self.dead_letters else {
+            self.calls.passed_over("skipped");
+            return Ok(&self.meter.skipped);
+        };
         match dead_letters.take(message).await {
-            Ok(()) => Ok(&self.meter.dead_lettered),
+            Ok(()) => {
+                self.calls.passed_over("dead-lettered");
+                Ok(&self.meter.dead_lettered)
+            }
             Err(failure) => {
                 let Ended::Failed { reason, .. } = Ended::of(&failure) else {
                     return Err(Undelivered::Closing);

@@ -7,6 +7,7 @@
 //! to, when the source is over, or when something failed.
 
 mod auth;
+mod call_log;
 mod callback;
 mod dead_letters;
 mod deliver;
@@ -26,6 +27,7 @@ use crate::failure::{Failure, key};
 use crate::networks::CallbackNetworks;
 use crate::security::PushPlan;
 use crate::table::runtime::{ApiRuntime, DeployedEntrypoint};
+use call_log::CallLog;
 use callback::Callback;
 use dead_letters::DeadLetters;
 use definition::api::{Qos, Settings};
@@ -184,7 +186,9 @@ async fn follow(run: &PushRun, way: &Way<'_>) -> Ended {
             ));
         }
     };
+    let logged = push.settings.logging.as_ref().is_some_and(|logging| logging.enabled);
     let delivery = Delivery {
+        calls: CallLog::new(&run.api.facts.id, id, callback.host(), logged),
         dead_letters: DeadLetters::of(run, entrypoint),
         callback,
         from_policies: opened.call.response.headers,

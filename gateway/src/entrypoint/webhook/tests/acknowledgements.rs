@@ -38,6 +38,7 @@ async fn pumped(
         from_policies: opened.call.response.headers,
         settings: &push.settings,
         meter: deliver::Meter::new(entrypoint, &run.api.facts.id),
+        calls: CallLog::new(&run.api.facts.id, &run.subscription.id, "callback", false),
         closing: stop.child_token(),
     };
     let concurrent = if entrypoint.qos == Qos::AtLeastOnce { 1 } else { 5 };
