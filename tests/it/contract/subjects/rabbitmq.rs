@@ -33,6 +33,7 @@ fn queue(destination: &str) -> String {
 impl Subject for RabbitMq {
     const ID: &'static str = "rabbitmq";
     const SURVIVES_KILL: bool = true;
+    const FORGETS_SETTLEMENTS: bool = true;
 
     async fn start() -> RabbitMq {
         let broker = Broker::start().await;

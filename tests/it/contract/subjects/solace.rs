@@ -27,6 +27,9 @@ pub(crate) struct Solace<const MQTT: bool> {
 impl<const MQTT: bool> Subject for Solace<MQTT> {
     const ID: &'static str = "solace";
     const SURVIVES_KILL: bool = true;
+    const FORGETS_SETTLEMENTS: bool = true;
+    /// Artemis over MQTT does.
+    const REPEATS_SETTLED: bool = MQTT;
 
     async fn start() -> Self {
         let broker = Broker::start().await;
