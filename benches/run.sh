@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make bench`: gets what is missing, builds the product and the benchmark program in release mode, and runs every
-# measurement against a private Kafka, which is stopped afterwards.
+# measurement against private brokers, which are stopped afterwards.
 # Arguments take the place of `all`, for example: make bench ARGS="produce --rounds 7 --seconds 6".
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,6 +19,10 @@ if [ "${1:-}" = --measure ]; then
   shift
   case "$command" in
     start|deploy|proxy|expressions|help|-*) broker=() ;;
+    brokers)
+      broker=(--kafka "$TIDEGATE_TEST_KAFKA" --mqtt "$TIDEGATE_TEST_MOSQUITTO" --rabbitmq "$TIDEGATE_TEST_RABBITMQ"
+        --amqp "$TIDEGATE_TEST_ARTEMIS_AMQP")
+      ;;
     *) broker=(--kafka "$TIDEGATE_TEST_KAFKA") ;;
   esac
   exec target/release/tidegate-bench "$command" ${broker[@]+"${broker[@]}"} "$@"
@@ -28,12 +32,14 @@ fi
 printf '==> Building the product and the benchmark program (release; the first build takes about ten minutes)\n'
 cargo build --release --workspace
 [ "$#" -gt 0 ] || set -- all
+with=()
+[ "$1" != brokers ] || with=(--brokers)
 
 # The broker shares a CPU with the load generator, so that the other one is left to the contenders. The benchmark program
 # gets both back and places everything else itself.
 all=$(awk '/^Cpus_allowed_list:/ { print $2 }' /proc/self/status)
 second=$(second_cpu "$all")
 if [ -n "$second" ] && command -v taskset >/dev/null; then
-  exec taskset -c "$second" "$services/with.sh" taskset -c "$all" "$here/run.sh" --measure "$@"
+  exec taskset -c "$second" "$services/with.sh" ${with[@]+"${with[@]}"} taskset -c "$all" "$here/run.sh" --measure "$@"
 fi
-exec "$services/with.sh" "$here/run.sh" --measure "$@"
+exec "$services/with.sh" ${with[@]+"${with[@]}"} "$here/run.sh" --measure "$@"

@@ -47,6 +47,16 @@ pub(crate) fn kafka_to_sse(path: &str, kafka: &str, topic: &str) -> Value {
     api("Bench fan-out", path, json!({ "type": "sse", "qos": "none" }), "kafka", configuration)
 }
 
+/// POST to any broker at QoS auto: 202 after it confirmed.
+pub(crate) fn post_to_broker(path: &str, (kind, configuration): (&str, Value)) -> Value {
+    api("Bench publish", path, json!({ "type": "http-post", "qos": "auto" }), kind, configuration)
+}
+
+/// Any broker to SSE at QoS none: one subscription for all readers.
+pub(crate) fn broker_to_sse(path: &str, (kind, configuration): (&str, Value)) -> Value {
+    api("Bench broadcast", path, json!({ "type": "sse", "qos": "none" }), kind, configuration)
+}
+
 /// POST that needs no broker, for measurements of the gateway and its configuration alone.
 pub(crate) fn post_to_mock(name: &str, path: &str) -> Value {
     let configuration = json!({ "messageInterval": 1000, "messageContent": "bench" });

@@ -43,6 +43,16 @@ pub(crate) struct Args {
     /// SSE clients per contender.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) clients: usize,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    /// Measure the floors only.
+    #[arg(long)]
+    pub(crate) floors_only: bool,
+}
+
+/// What is sent, and how often.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Pace {
     /// Times that every contender is measured.
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: usize,
@@ -55,21 +65,18 @@ pub(crate) struct Args {
     /// Events of one burst of the backlog measurement.
     #[arg(long, default_value_t = 500)]
     pub(crate) burst: u64,
-    /// Measure the floors only.
-    #[arg(long)]
-    pub(crate) floors_only: bool,
 }
 
 /// One server with its readers.
-struct Contender {
-    name: &'static str,
-    process: Process,
-    audience: Audience,
-    source: Source,
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    pub(crate) process: Process,
+    pub(crate) audience: Audience,
+    pub(crate) source: Source,
 }
 
 /// One measurement.
-struct Sample {
+pub(crate) struct Sample {
     deliveries: u64,
     seconds: f64,
     cpu_us: u64,
@@ -77,15 +84,15 @@ struct Sample {
 }
 
 impl Sample {
-    fn cpu_us_per_delivery(&self) -> f64 {
+    pub(crate) fn cpu_us_per_delivery(&self) -> f64 {
         self.cpu_us as f64 / self.deliveries as f64
     }
 
-    fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         self.deliveries as f64 / self.seconds
     }
 
-    fn latency_ms(&self, quantile: f64) -> f64 {
+    pub(crate) fn latency_ms(&self, quantile: f64) -> f64 {
         self.latency.value_at_quantile(quantile) as f64 / 1e6
     }
 }
@@ -104,10 +111,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Vec<Row>> {
     for contender in &mut contenders {
         contender.warm_up().await.with_context(|| contender.name)?;
     }
-    let (paced, backlog) = rounds(&args, &mut contenders).await?;
-    let length = format!("{} clients, {} rounds", args.clients, args.rounds);
-    print_samples(&format!("Kafka → SSE, paced at {}/s, {length}", args.rate), &contenders, &paced);
-    print_samples(&format!("Kafka → SSE, bursts of {}, {length}", args.burst), &contenders, &backlog);
+    let (paced, backlog) = rounds(&args.pace, &mut contenders).await?;
+    let length = format!("{} clients, {} rounds", args.clients, args.pace.rounds);
+    print_samples(&format!("Kafka → SSE, paced at {}/s, {length}", args.pace.rate), &contenders, &paced);
+    print_samples(&format!("Kafka → SSE, bursts of {}, {length}", args.pace.burst), &contenders, &backlog);
     let rows = compare(&args, &paced, &backlog);
     for contender in contenders {
         drop(contender.audience);
@@ -140,7 +147,7 @@ async fn ours(stack: &mut Stack<'_>, args: &Args) -> anyhow::Result<Contender> {
 
 impl Contender {
     /// Sends uncounted records until every reader has had one of every partition: from then on none may miss any.
-    async fn warm_up(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn warm_up(&mut self) -> anyhow::Result<()> {
         let Self { audience, source, .. } = self;
         wait::until("all SSE clients to receive", WARM_LIMIT, async || {
             if audience.is_warm()? {
@@ -201,30 +208,30 @@ impl Contender {
 }
 
 /// Samples by contender and round, paced and backlog.
-type Samples = Vec<Vec<Sample>>;
+pub(crate) type Samples = Vec<Vec<Sample>>;
 
-async fn rounds(args: &Args, contenders: &mut [Contender]) -> anyhow::Result<(Samples, Samples)> {
+pub(crate) async fn rounds(pace: &Pace, contenders: &mut [Contender]) -> anyhow::Result<(Samples, Samples)> {
     let count = contenders.len();
     let [mut paced, mut backlog]: [Samples; 2] =
         std::array::from_fn(|_| (0..count).map(|_| Vec::new()).collect());
-    for round in 0..args.rounds {
+    for round in 0..pace.rounds {
         for turn in 0..count {
             let index = (round + turn) % count;
             let contender = &mut contenders[index];
             let name = contender.name;
-            let length = Duration::from_secs_f64(args.seconds);
-            paced[index].push(contender.paced(args.rate, length).await.with_context(|| name)?);
-            backlog[index].push(contender.burst(args.burst).await.with_context(|| name)?);
+            let length = Duration::from_secs_f64(pace.seconds);
+            paced[index].push(contender.paced(pace.rate, length).await.with_context(|| name)?);
+            backlog[index].push(contender.burst(pace.burst).await.with_context(|| name)?);
         }
     }
     Ok((paced, backlog))
 }
 
-fn median(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> f64 {
+pub(crate) fn median(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> f64 {
     Spread::of(&samples.iter().map(figure).collect::<Vec<_>>()).median
 }
 
-fn print_samples(title: &str, contenders: &[Contender], samples: &Samples) {
+pub(crate) fn print_samples(title: &str, contenders: &[Contender], samples: &Samples) {
     println!("{title}, medians; every event delivered to every client");
     let mut lines =
         vec![["", "CPU µs/delivery", "deliveries/s", "p50 ms", "p99 ms"].map(str::to_owned).to_vec()];

@@ -5,7 +5,7 @@
 use crate::event::EVENT_BYTES;
 use std::io::{self, Write};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
@@ -36,6 +36,15 @@ pub(crate) async fn serve(args: Args) -> anyhow::Result<()> {
     fan_out(feed, accepted, args.coalesce).await
 }
 
+/// The same for records that come from elsewhere: listens on one free loopback port for readers and says which.
+pub(crate) async fn serve_from(feed: impl AsyncRead + Unpin) -> anyhow::Result<()> {
+    let readers = TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("listening {}", readers.local_addr()?);
+    let (sender, accepted) = mpsc::channel(ACCEPTED_MAX);
+    tokio::spawn(accept(readers, sender));
+    fan_out(feed, accepted, 1).await
+}
+
 async fn accept(listener: TcpListener, sender: mpsc::Sender<TcpStream>) -> io::Result<()> {
     loop {
         let (mut stream, _) = listener.accept().await?;
@@ -50,7 +59,7 @@ async fn accept(listener: TcpListener, sender: mpsc::Sender<TcpStream>) -> io::R
 }
 
 async fn fan_out(
-    mut feed: TcpStream,
+    mut feed: impl AsyncRead + Unpin,
     mut accepted: mpsc::Receiver<TcpStream>,
     coalesce: usize,
 ) -> anyhow::Result<()> {

@@ -5,12 +5,17 @@
 #![expect(clippy::print_stdout, reason = "a program that reports to its user")]
 
 mod all;
+mod broker;
+mod broker_fanout;
+mod broker_publish;
+mod brokers;
 mod chunked;
 mod definitions;
 mod deploy;
 mod event;
 mod expressions;
 mod fanout;
+mod floor_broker;
 mod floor_http;
 mod floor_kafka;
 mod floor_sse;
@@ -57,6 +62,7 @@ enum Command {
     Produce(produce::Args),
     Proxy(proxy::Args),
     Fanout(fanout::Args),
+    Brokers(brokers::Args),
     Idle(idle::Args),
     Start(start::Args),
     Deploy(deploy::Args),
@@ -67,6 +73,12 @@ enum Command {
     /// HTTP and a Kafka producer, as a process of its own.
     #[command(hide = true)]
     FloorKafka(floor_kafka::Args),
+    /// HTTP and a client library of a broker, as a process of its own.
+    #[command(hide = true)]
+    FloorPublish(floor_broker::Args),
+    /// A client library of a broker and the raw SSE writer, as a process of its own.
+    #[command(hide = true)]
+    FloorBroadcast(floor_broker::Args),
     /// The raw SSE writer, as a process of its own.
     #[command(hide = true)]
     FloorSse(floor_sse::Args),
@@ -76,11 +88,14 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::FloorHttp => floor_runtime()?.block_on(floor_http::serve()),
         Command::FloorKafka(args) => floor_runtime()?.block_on(floor_kafka::serve(args)),
+        Command::FloorPublish(args) => floor_runtime()?.block_on(floor_broker::publish(args)),
+        Command::FloorBroadcast(args) => floor_runtime()?.block_on(floor_broker::fan_out(args)),
         Command::FloorSse(args) => floor_runtime()?.block_on(floor_sse::serve(args)),
         Command::All(args) => measure(all::run(args)),
         Command::Produce(args) => measure(print(produce::run(args))),
         Command::Proxy(args) => measure(print(proxy::run(args))),
         Command::Fanout(args) => measure(print(fanout::run(args))),
+        Command::Brokers(args) => measure(print(brokers::run(args))),
         Command::Idle(args) => measure(print(idle::run(args))),
         Command::Start(args) => measure(print(start::run(args))),
         Command::Deploy(args) => measure(print(deploy::run(args))),

@@ -18,7 +18,7 @@ const CONNECTIONS_MAX: u64 = 1_000;
 const PATH: &str = "/bench/produce";
 const KEYED_PATH: &str = "/bench/produce-keyed";
 /// Bytes of the JSON body.
-const BODY_BYTES: usize = 200;
+pub(crate) const BODY_BYTES: usize = 200;
 /// Share of the slower contender's throughput that the open loop offers.
 const OPEN_LOOP_SHARE: f64 = 0.5;
 
@@ -138,7 +138,8 @@ async fn ours(stack: &mut Stack<'_>, kafka: &str) -> anyhow::Result<[Contender; 
     ])
 }
 
-fn body() -> String {
+/// JSON as a client may send it.
+pub(crate) fn body() -> String {
     let head = r#"{"order":1234567,"customer":"8f14e45f-ceea-467f-9f3c-6d1b2a7e0c11","items":[{"sku":"A-100","count":2}],"note":""#;
     format!("{head}{:x<1$}\"}}", "", BODY_BYTES - head.len() - 2)
 }
@@ -199,7 +200,7 @@ async fn verified(
     Ok(outcome)
 }
 
-fn median(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> f64 {
+pub(crate) fn median(outcomes: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> f64 {
     Spread::of(&outcomes.iter().map(figure).collect::<Vec<_>>()).median
 }
 

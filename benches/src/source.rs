@@ -1,6 +1,10 @@
-//! Where the events of a fan-out come from: the feed socket of the floor, or a topic. Both number the records alike.
+//! Where the events of a fan-out come from: the feed socket of the floor, a topic, or a broker without partitions. All number the
+//! records alike.
 
-use crate::event::{Event, Kind, PARTITIONS, clock_us};
+use crate::{
+    broker::Publish,
+    event::{Event, Kind, PARTITIONS, clock_us},
+};
 use anyhow::Context;
 use futures::future::try_join_all;
 use rdkafka::{
@@ -13,6 +17,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 enum Target {
     Feed(TcpStream),
     Topic { producer: FutureProducer, topic: String },
+    Broker(Box<dyn Publish>),
 }
 
 /// Sends numbered records, round robin over the partitions.
@@ -38,6 +43,11 @@ impl Source {
             .create()
             .context("the producer of events could not be made")?;
         Ok(Self { target: Target::Topic { producer, topic: topic.to_owned() }, sent: 0 })
+    }
+
+    /// Publishes where everything arrives in the order of sending.
+    pub(crate) fn broker(publisher: Box<dyn Publish>) -> Self {
+        Self { target: Target::Broker(publisher), sent: 0 }
     }
 
     /// One record per partition that readers do not count.
@@ -75,6 +85,14 @@ impl Source {
                 for delivery in try_join_all(queued?).await.context("the producer ended")? {
                     delivery.map_err(|(error, _)| error).context("Kafka did not take an event")?;
                 }
+                Ok(())
+            }
+            Target::Broker(publisher) => {
+                let mut confirmations = Vec::with_capacity(records.len());
+                for (_, bytes) in records {
+                    confirmations.push(publisher.send(bytes.into()).await?);
+                }
+                try_join_all(confirmations).await.context("the broker did not take an event")?;
                 Ok(())
             }
         }

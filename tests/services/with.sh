@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# with.sh <command…>: starts private PostgreSQL and Kafka on free loopback ports, runs the command with their addresses in
-# its environment (TIDEGATE_TEST_…) and stops what was started, also after Ctrl-C or a failure. Ends with the command's
-# exit code.
+# with.sh [--brokers] <command…>: starts private PostgreSQL and Kafka on free loopback ports (and with --brokers a Mosquitto, a
+# RabbitMQ and an Artemis), runs the command with their addresses in its environment (TIDEGATE_TEST_…) and stops what was
+# started, also after Ctrl-C or a failure. Ends with the command's exit code.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/common.sh"
@@ -9,7 +9,10 @@ source "$here/certs.sh"
 source "$here/postgres.sh"
 source "$here/kafka.sh"
 source "$here/artemis.sh"
-[ "$#" -gt 0 ] || fail "usage: with.sh <command…>"
+source "$here/brokers.sh"
+brokers=
+[ "${1:-}" != --brokers ] || { brokers=yes; shift; }
+[ "$#" -gt 0 ] || fail "usage: with.sh [--brokers] <command…>"
 
 # Processes that a test started itself and could not stop. A pid alone proves nothing (it may have been given to another
 # program since), so the process must work below this run's folder.
@@ -28,6 +31,7 @@ clean_up() {
   trap - EXIT
   trap '' INT TERM
   stop_strays
+  brokers_stop
   [ -z "${kafka_pid:-}" ] || stop "$kafka_pid" TERM
   postgres_stop
   exit "$code"
@@ -62,4 +66,10 @@ export TIDEGATE_TEST_KAFKA="127.0.0.1:$kafka_port"
 export TIDEGATE_TEST_KAFKA_PROXIED="$kafka_proxied:$kafka_advertised"
 export TIDEGATE_TEST_RUN="$run"
 say "PostgreSQL on port $postgres_port, Kafka on port $kafka_port"
+if [ -n "$brokers" ]; then
+  say "Starting Mosquitto, RabbitMQ and Artemis"
+  brokers_start
+  export TIDEGATE_TEST_MOSQUITTO="127.0.0.1:$mosquitto_port" TIDEGATE_TEST_RABBITMQ="$rabbitmq_user@127.0.0.1:$rabbitmq_port"
+  export TIDEGATE_TEST_ARTEMIS_AMQP="$artemis_user@127.0.0.1:$artemis_amqp_port" TIDEGATE_TEST_ARTEMIS_MQTT="$artemis_user@127.0.0.1:$artemis_mqtt_port"
+fi
 "$@" 9>&-
