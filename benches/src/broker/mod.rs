@@ -130,7 +130,9 @@ impl Broker {
     pub(crate) async fn counter(&self, destination: &str) -> anyhow::Result<Counter> {
         Ok(match self.kind {
             Kind::Kafka => Counter::Topic { kafka: self.address.socket(), topic: destination.to_owned() },
-            Kind::Rabbitmq => Counter::Queue(rabbitmq::Queue::connect(&self.address, destination).await?),
+            Kind::Rabbitmq => {
+                Counter::Queue(Box::new(rabbitmq::Queue::connect(&self.address, destination).await?))
+            }
             Kind::Mqtt | Kind::Amqp => Counter::reading(self.messages(destination).await?),
         })
     }
@@ -151,7 +153,7 @@ pub(crate) enum Counter {
     /// By the end offsets of a topic.
     Topic { kafka: String, topic: String },
     /// By the length of the queue that keeps everything.
-    Queue(rabbitmq::Queue),
+    Queue(Box<rabbitmq::Queue>),
     /// By reading along.
     Reader { read: Arc<AtomicU64>, _reading: JoinSet<()> },
 }

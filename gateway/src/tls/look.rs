@@ -48,7 +48,7 @@ mod tests {
         let port = listener.local_addr().expect("bound").port();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("a client");
-            stream.read(&mut [0; 2_048]).await.expect("a greeting");
+            assert!(stream.read(&mut [0; 2_048]).await.expect("a greeting") > 0);
             stream.write_all(answer).await.expect("the client reads");
         });
         speaks_tls("127.0.0.1", port).await
