@@ -1,7 +1,8 @@
 //! Secrets in connector settings: marked in the schema (`x-secret`), masked in every answer, and kept when an
 //! author sends the mask back. `x-secret-when: {"member": "PREFIX"}` marks what is one only beside such a member,
 //! `x-secret-named: "member"` a value whose name stands in that member and sounds like a credential (of a header), and
-//! `x-secret-url` an address, of which only the password in front of the host is masked.
+//! `x-secret-url` an address, of which only the password in front of the host is masked. `x-secret-address` marks where the
+//! secrets beside and below it are sent: whoever changes that has to know them.
 
 use crate::api::Settings;
 use crate::expression::{Part, Template};
@@ -51,6 +52,7 @@ fn restore_below(
     stored: Option<&Settings>,
     missing: &mut Vec<String>,
 ) {
+    let stored = stored.filter(|stored| goes_to_the_same(schema, sent, stored));
     for (key, value) in sent.iter_mut() {
         let member = &schema["properties"][key];
         let path = join(path, key);
@@ -77,6 +79,18 @@ fn restore_below(
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
+}
+
+/// Whether what is stored was meant for the address that is sent.
+fn goes_to_the_same(schema: &Value, sent: &Settings, stored: &Settings) -> bool {
+    // A number may be written as a text.
+    let text = |settings: &Settings, name: &str| match settings.get(name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(value) => value.to_string(),
+    };
+    let mut members = schema["properties"].as_object().into_iter().flatten();
+    members.all(|(name, member)| member["x-secret-address"] != true || text(sent, name) == text(stored, name))
 }
 
 fn restore_items(
@@ -209,6 +223,22 @@ mod tests {
     fn a_mask_for_nothing_is_named() {
         let mut sent = settings(json!({"password": MASK, "store": {"key": MASK}}));
         assert_eq!(restore(&schema(), &mut sent, Some(&settings(json!({"password": "p"})))), ["store.key"]);
+    }
+
+    #[test]
+    fn what_was_stored_for_one_address_is_not_sent_to_another() {
+        let mut schema = schema();
+        schema["properties"]["host"] = json!({"type": "string", "x-secret-address": true});
+        schema["properties"]["port"] = json!({"type": "integer", "x-secret-address": true});
+        let stored = settings(json!({"host": "h", "port": 1, "password": "p", "store": {"key": "k"}}));
+        let missing = |host: &str, port: Value| {
+            let sent = json!({"host": host, "port": port, "password": MASK, "store": {"key": MASK}});
+            restore(&schema, &mut settings(sent), Some(&stored)).join(" ")
+        };
+        assert_eq!(missing("h", json!("1")), "");
+        assert_eq!(missing("h", json!(2)), "password store.key");
+        assert_eq!(missing("other", json!(1)), "password store.key");
+        assert_eq!(missing("h", Value::Null), "password store.key");
     }
 
     #[test]

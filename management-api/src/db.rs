@@ -3,11 +3,14 @@
 //! A query is written once inside `on!`, which expands it for either engine; `store.rs` files hold the queries.
 //! Numbered parameters (`$1`), uuids, `Json<T>` and timestamps are bound as such on both.
 
+use anyhow::Context as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use std::borrow::Cow;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -58,6 +61,20 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Makes the file of a new store, readable for nobody else: it holds the secrets of definitions and subscriptions. SQLite's other
+/// files get the same rights.
+fn for_us_alone(file: &Path) -> anyhow::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("the store {} cannot be made", file.display())),
+    }
+}
+
 impl Db {
     /// Connects by URL (`postgres://…` or `sqlite://…`) and brings the schema up to date.
     ///
@@ -77,6 +94,7 @@ impl Db {
                 .journal_mode(SqliteJournalMode::Wal)
                 // FULL: an answered write survives a power cut, as on Postgres.
                 .synchronous(SqliteSynchronous::Full);
+            for_us_alone(options.get_filename())?;
             let pool = SqlitePoolOptions::new()
                 .max_connections(POOL_MAX_CONNECTIONS)
                 .acquire_timeout(ACQUIRE_TIMEOUT);

@@ -268,7 +268,9 @@ async fn at_none_a_hundred_clients_cost_the_broker_one_consumer() {
     }
     wake(&topic, &mut clients).await;
     let after = (chaos.accepted(), stack.gateways[0].process.threads());
-    assert_eq!(after, (connections, threads), "connections to the broker and threads of the gateway");
+    // Connections and threads come and go by themselves; a consumer per client would be a hundred times both.
+    assert!(after.0 <= connections + 3, "connections to the broker: {connections}, then {}", after.0);
+    assert!(after.1 <= threads + 20, "threads of the gateway: {threads}, then {}", after.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

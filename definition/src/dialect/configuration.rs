@@ -79,7 +79,8 @@ pub(super) fn unmasked(
     stored: Option<&Settings>,
 ) -> Settings {
     for path in secrets::restore(schema.document(), &mut settings, stored) {
-        let message = format!("#: {path} is masked and nothing is stored for it, send the value");
+        let message =
+            format!("#: {path} is masked and nothing is stored for it at this address, send the value");
         node.fail(stage, Violation::new(join(&node.path, &path), "data.invalid", message));
     }
     settings

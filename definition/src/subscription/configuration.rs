@@ -118,7 +118,8 @@ fn settings(node: &Node<'_>, sent: Settings, stored: Option<&Settings>) -> Setti
         }
     };
     for path in secrets::restore(schema.document(), &mut settings, stored) {
-        let message = format!("{path} is masked ({MASK}) and nothing is stored for it, send the value");
+        let message =
+            format!("{path} is masked ({MASK}) and nothing is stored for it at this address, send the value");
         report(vec![Violation::new(path, "data.invalid", message)]);
     }
     report(webhook::check(&settings));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 #[schemars(title = "Webhook subscription")]
 pub(super) struct WebhookSettings {
     /// Called with every message.
-    #[schemars(regex(pattern = r"^(http|https)://"))]
+    #[schemars(regex(pattern = r"^(http|https)://"), extend("x-secret-address" = true))]
     pub(super) callback_url: Template,
     /// Sent with every call, unless the message or a policy sets a header of the same name.
     #[serde(default)]

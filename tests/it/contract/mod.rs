@@ -42,22 +42,6 @@ contract! {
     kafka: crate::contract::subjects::kafka::Kafka,
     rabbitmq: crate::contract::subjects::rabbitmq::RabbitMq,
     mqtt5: crate::contract::subjects::mosquitto::Mqtt5,
+    solace_amqp: crate::contract::subjects::solace::Solace<false>,
     solace_mqtt: crate::contract::subjects::solace::Solace<true>,
-}
-
-/// Without the case of a broker that is killed: Artemis may forget a settlement that it had not written, and at-most-once
-/// then gets that message again.
-mod solace_amqp {
-    contract!(@cases crate::contract::subjects::solace::Solace<false>:
-        publish::is_accepted_only_after_the_broker_confirmed,
-        publish::what_was_accepted_survives_cuts_and_restarts,
-        link::cuts_lose_and_repeat_nothing,
-        link::a_broken_link_is_no_busy_loop,
-        client::what_a_client_did_not_take_comes_back,
-        client::a_slow_client_stops_the_pull,
-        gateway::a_redeployment_in_flight_loses_nothing,
-        gateway::a_shutdown_in_flight_loses_nothing,
-        levels::an_absent_reader_finds_what_came_meanwhile,
-        levels::readers_share_as_their_level_says,
-    );
 }

@@ -31,7 +31,6 @@ pub(crate) trait Subject: Sized {
     const KEEPS_SUBSCRIPTIONS: bool = true;
 
     /// Whether a broker that is killed may forget settlements that it has confirmed a moment before, and repeats those messages.
-    #[allow(dead_code, reason = "only the soak kills under load")]
     const FORGETS_SETTLEMENTS: bool = false;
     /// Whether a broker may deliver what was settled moments before a connection ended once more: at-most-once is not promised then.
     #[allow(dead_code, reason = "only the soak asks; the contract leaves those cases out")]

@@ -76,10 +76,10 @@ fn no_topics(side: &str) -> Violation {
 fn bootstrap_servers(servers: &str, found: &mut Vec<Violation>) {
     for server in servers.split(',').map(str::trim) {
         if !is_address(server) {
-            let message = format!(
-                "bootstrapServers must list host:port pairs separated by commas, found {}",
-                quote(server)
-            );
+            // In front of an `@` somebody may have written a password.
+            let shown = if server.contains('@') { "one with an @".to_owned() } else { quote(server) };
+            let message =
+                format!("bootstrapServers must list host:port pairs separated by commas, found {shown}");
             found.push(Violation::new("bootstrapServers", "data.invalid", message));
         }
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 #[schemars(title = "Kafka")]
 pub(super) struct KafkaSettings {
     /// Brokers to start from: `host:port`, separated by commas; may hold expressions.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-secret-address" = true))]
     pub(super) bootstrap_servers: String,
     /// Topics of both directions; a list in `consumer` or `producer` takes its place there.
     #[schemars(length(min = 1))]

@@ -11,10 +11,10 @@ use serde::Deserialize;
 #[schemars(title = "MQTT 5.x")]
 pub(super) struct Mqtt5Settings {
     /// Host of the broker.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-secret-address" = true))]
     pub(super) server_host: String,
     /// Port of the broker.
-    #[schemars(range(min = 1, max = 65_535))]
+    #[schemars(range(min = 1, max = 65_535), extend("x-secret-address" = true))]
     pub(super) server_port: u16,
     /// Topic of both directions; one in `consumer` or `producer` takes its place there.
     pub(super) topic: Option<String>,

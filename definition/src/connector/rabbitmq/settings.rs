@@ -11,10 +11,10 @@ use serde::Deserialize;
 #[schemars(title = "RabbitMQ")]
 pub(super) struct RabbitMqSettings {
     /// Host name or address of the broker.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-secret-address" = true))]
     pub(super) server_host: String,
     /// Port of the broker. Absent: 5672, with `security.ssl` 5671.
-    #[schemars(range(min = 1, max = 65_535))]
+    #[schemars(range(min = 1, max = 65_535), extend("x-secret-address" = true))]
     pub(super) server_port: Option<u16>,
     /// Virtual host.
     #[serde(default = "root")]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[schemars(title = "Solace")]
 pub(super) struct SolaceSettings {
     /// Where the broker is: `amqp://`, `amqps://`, `mqtt://` or `mqtts://`, host and port.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("x-secret-address" = true))]
     pub(super) url: String,
     /// Message VPN; over MQTT the port or the user name chooses it. Absent: the broker's default.
     pub(super) vpn_name: Option<String>,

@@ -195,6 +195,6 @@ fn masked_secrets_keep_their_value() {
     let found = read_api(&Value::Object(renamed), ReadApi::Update { id: "id-1", current: &api });
     same(
         &lines(&found.unwrap_err()),
-        "endpointGroups[0].endpoints[0].configuration.security.sasl.saslJaasConfig data.invalid: #: security.sasl.saslJaasConfig is masked and nothing is stored for it, send the value",
+        "endpointGroups[0].endpoints[0].configuration.security.sasl.saslJaasConfig data.invalid: #: security.sasl.saslJaasConfig is masked and nothing is stored for it at this address, send the value",
     );
 }

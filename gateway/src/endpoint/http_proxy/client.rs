@@ -220,18 +220,20 @@ impl Client {
         upload: Option<&Upload>,
     ) -> Result<T, Fault> {
         let Some(patience) = limit(self.http.read_timeout) else { return Ok(exchange.await) };
-        loop {
-            alarm.set(patience);
-            let answer = poll_fn(|cx| match exchange.as_mut().poll(cx) {
-                Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                Poll::Pending => alarm.poll(cx).map(|()| None),
-            });
-            match (answer.await, upload) {
-                (Some(answer), _) => return Ok(answer),
-                (None, Some(upload)) if upload.moved() => {}
-                (None, Some(upload)) if upload.awaited() => return Err(Fault::Stalled),
-                (None, Some(_) | None) => return Err(Fault::ReadTimeout),
+        alarm.set(patience);
+        let answer = poll_fn(|cx| match exchange.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => {
+                if upload.is_some_and(Upload::moved) {
+                    alarm.set(patience);
+                }
+                alarm.poll(cx).map(|()| None)
             }
+        });
+        match (answer.await, upload) {
+            (Some(answer), _) => Ok(answer),
+            (None, Some(upload)) if upload.awaited() => Err(Fault::Stalled),
+            (None, Some(_) | None) => Err(Fault::ReadTimeout),
         }
     }
 

@@ -130,6 +130,11 @@ impl Link {
         if self.down.load(Ordering::Acquire) { self.state.borrow().clone() } else { None }
     }
 
+    /// Whether no broker could be used for all this time.
+    pub(super) fn is_down_for(&self, time: Duration) -> bool {
+        self.down().is_some_and(|down| down.since.elapsed() >= time)
+    }
+
     /// The most specific reason seen so far.
     pub(super) fn cause(&self) -> Cause {
         self.last().clone()
@@ -197,7 +202,9 @@ mod tests {
         assert!(link.down().is_none(), "one broker's error is not an outage");
         let suspected = link.suspected();
         assert!(suspected.is_some(), "but it may be the first sign of one");
+        assert!(!link.is_down_for(Duration::ZERO));
         link.error(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down");
+        assert!(link.is_down_for(Duration::ZERO) && !link.is_down_for(Duration::from_secs(60)));
         let failure = link.down().map(|down| down.cause.failure());
         assert_eq!(failure.as_ref().map(|failure| failure.status.as_u16()), Some(500));
         assert!(!failure.is_some_and(|failure| failure.message.contains("alice")));

@@ -28,6 +28,8 @@ const SERVE_MS: u64 = 100;
 const OUTAGE_PATIENCE_MS: u64 = 1_000;
 /// While all brokers are down, one is asked this often, and given this long, milliseconds.
 const PROBE_MS: u64 = 500;
+/// A client that has reached no broker for this long is replaced by the next record: a new one may find what this one does not.
+const RENEWAL: Duration = Duration::from_secs(60);
 /// While no cause is known, the brokers are looked at this often.
 const LOOK: Duration = Duration::from_secs(5);
 /// Pause before another try when the producer's queue is full, milliseconds.
@@ -113,9 +115,9 @@ impl Producer {
         &self.client.context().link
     }
 
-    /// The library gave this client up; a new one is needed.
+    /// The library gave this client up, or it has reached no broker for so long that a new one is worth a try.
     pub(super) fn is_dead(&self) -> bool {
-        self.link().is_fatal()
+        self.link().is_fatal() || self.link().is_down_for(RENEWAL)
     }
 
     /// Sends the records and waits until each is confirmed.
