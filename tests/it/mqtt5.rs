@@ -218,7 +218,7 @@ async fn connections_of_one_identifier_share_one_session_and_the_messages() {
         assert_eq!(alone.message().await, number.to_string(), "who reads alone gets everything in order");
     }
     let seen = drain(&mut team, MESSAGES).await;
-    assert!(seen.iter().all(|seen| !seen.is_empty()), "every reader got some: {seen:?}");
+    // Who gets how many goes by who takes first.
     exactly_once(&seen.concat(), MESSAGES);
 }
 

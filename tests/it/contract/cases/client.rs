@@ -12,8 +12,9 @@ use definition::qos::EntrypointKind;
 /// What a slow client does not take: far more than sockets and windows hold.
 const LARGE_BYTES: usize = 60 * 1024;
 const LARGE: usize = 500;
-/// Share of what waits that a gateway may have fetched for a client that takes nothing.
-const FETCHED_SHARE_MAX: f64 = 0.6;
+/// Share of what waits that a gateway may have fetched for a client that takes nothing: most of it lies in the system's buffers of
+/// the client's socket and of the fault proxy's.
+const FETCHED_SHARE_MAX: f64 = 0.8;
 /// What the gateway may grow by for all slow clients together, bytes; everything would be 32 MiB each.
 const GROWTH_MAX_BYTES: usize = 72 * 1024 * 1024;
 /// Messages for a client that goes while they are delivered, and their size: more than its socket takes.
