@@ -162,7 +162,6 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
     let consumers = front.table.consumers();
 
     // The time limit ends with the response's head; a stream may go on for days.
-    let limit = Duration::from_millis(REQUEST_TIMEOUT_MS);
     let answer = {
         let answer = pin!(async {
             match preflight {
@@ -170,7 +169,7 @@ pub(crate) async fn serve(front: &Front, peer: &Peer, request: Request<Incoming>
                 None => process::answer(&api, peer, consumers, &mut call, &mut meter).await,
             }
         });
-        caller.in_time(limit, answer).await
+        caller.in_time(Duration::from_millis(REQUEST_TIMEOUT_MS), answer).await
     };
     let answer = answer.unwrap_or_else(|| Err(too_late(awaited.load(Ordering::Relaxed))));
 

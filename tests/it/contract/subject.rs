@@ -33,7 +33,7 @@ pub(crate) trait Subject: Sized {
     /// Whether a broker that is killed may forget settlements that it has confirmed a moment before, and repeats those messages.
     const FORGETS_SETTLEMENTS: bool = false;
     /// Whether a broker may deliver what was settled moments before a connection ended once more: at-most-once is not promised then.
-    #[allow(dead_code, reason = "only the soak asks; the contract leaves those cases out")]
+    #[allow(dead_code, reason = "only the soak asks; the contract ends connections at rest")]
     const REPEATS_SETTLED: bool = false;
 
     /// Starts the broker and the proxy.
